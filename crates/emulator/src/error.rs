@@ -1,0 +1,34 @@
+//! An API error as Salesforce words it, before a door (REST, Bulk, gRPC) gives it its shape.
+
+/// One error: HTTP status, code, message and the fields it concerns.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct ApiError {
+    /// HTTP status of the answer when the error is the whole answer.
+    pub status: u16,
+    /// `errorCode` (REST) or `statusCode` (collections), such as `INVALID_FIELD`.
+    pub code: &'static str,
+    /// The text.
+    pub message: String,
+    /// API names of the fields it concerns.
+    pub fields: Vec<String>,
+}
+
+impl ApiError {
+    /// An error with HTTP status 400, as most are.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { status: 400, code, message: message.into(), fields: Vec::new() }
+    }
+
+    /// The same with another HTTP status.
+    pub fn status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The same, naming a field.
+    pub fn field(mut self, name: impl Into<String>) -> Self {
+        self.fields.push(name.into());
+        self
+    }
+}

@@ -1,0 +1,1 @@
+//! The event bus: what happened, in order, for as long as it is retained.

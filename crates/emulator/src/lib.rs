@@ -1,0 +1,31 @@
+//! A Salesforce org on this machine: the data APIs of an org over one store.
+//!
+//! [`Org`] is a value: it has no socket, no thread and no clock of its own. HTTP, gRPC, time and faults stand around
+//! it, so one process can hold many orgs and a test can step time by hand.
+//!
+//! Nothing here knows Tidegate's client or its replication engine. Where this crate and the client both speak of
+//! the same thing on the wire, each writes its own: a shared type would confirm its own mistakes.
+
+pub mod bulk;
+pub mod dml;
+pub mod error;
+pub mod events;
+pub mod faults;
+pub mod grpc;
+pub mod http;
+pub mod id;
+pub mod limits;
+pub mod oauth;
+pub mod org;
+pub mod query;
+pub mod schema;
+pub mod seed;
+pub mod server;
+pub mod settings;
+pub mod store;
+pub mod value;
+
+pub use error::ApiError;
+pub use id::RecordId;
+pub use org::Org;
+pub use value::{Millis, Value};

@@ -1,0 +1,1 @@
+//! Allocations of the org: daily requests and the rest of `/limits`.

@@ -1,0 +1,1 @@
+//! Connected apps, grants, sessions.

@@ -1,0 +1,18 @@
+//! The org: its schema, its records, and what has happened to them.
+
+use std::sync::Arc;
+
+use crate::schema::Schema;
+use crate::settings::Settings;
+use crate::store::Store;
+
+/// A Salesforce org as a value. Whoever holds it gives it the time and the requests.
+#[derive(Debug, Default)]
+pub struct Org {
+    /// How it is set up.
+    pub settings: Settings,
+    /// Objects and fields. Readers clone the [`Arc`]; a change puts a new schema in its place.
+    pub schema: Arc<Schema>,
+    /// Records.
+    pub store: Store,
+}

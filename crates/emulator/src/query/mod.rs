@@ -1,0 +1,1 @@
+//! SOQL over the store.

@@ -1,0 +1,1 @@
+//! An emulator that runs: an org, its doors and its clock.

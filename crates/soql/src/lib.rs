@@ -1,0 +1,3 @@
+//! SOQL text: parse it, print it, bind values into it. No I/O.
+
+pub mod ast;
