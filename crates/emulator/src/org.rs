@@ -15,4 +15,6 @@ pub struct Org {
     pub schema: Arc<Schema>,
     /// Records.
     pub store: Store,
+    /// Events of the org, as long as they are retained.
+    pub events: crate::events::Bus,
 }
