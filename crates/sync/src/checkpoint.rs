@@ -29,6 +29,10 @@ pub struct FollowCheckpoint {
     pub commit_time: i64,
     /// Hashes of the newest events applied, oldest first, so that one delivered twice is applied once.
     pub seen: Vec<u64>,
+    /// API names of the objects whose changes up to here were applied. A table whose object is not among them missed
+    /// changes (it was left out of a run) and is loaded again, whatever its state.
+    #[serde(default)]
+    pub objects: Vec<String>,
 }
 
 /// The Bulk query job that a snapshot of a table reads from. It outlives the process: results stay for seven days.
