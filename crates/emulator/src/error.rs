@@ -12,12 +12,14 @@ pub struct ApiError {
     pub message: String,
     /// API names of the fields it concerns.
     pub fields: Vec<String>,
+    /// The records it concerns, where a door has to list them: the matches of an ambiguous upsert (status 300).
+    pub ids: Vec<crate::RecordId>,
 }
 
 impl ApiError {
     /// An error with HTTP status 400, as most are.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { status: 400, code, message: message.into(), fields: Vec::new() }
+        Self { status: 400, code, message: message.into(), fields: Vec::new(), ids: Vec::new() }
     }
 
     /// The same with another HTTP status.

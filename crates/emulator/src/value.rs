@@ -65,3 +65,64 @@ impl Value {
         }
     }
 }
+
+/// A value borrowed from a row, so that reading a field copies no text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ValueRef<'a> {
+    /// No value.
+    Null,
+    /// As [`Value::Text`].
+    Text(&'a str),
+    /// As [`Value::Bool`].
+    Bool(bool),
+    /// As [`Value::Int`].
+    Int(i64),
+    /// As [`Value::Decimal`].
+    Decimal(Decimal),
+    /// As [`Value::Date`].
+    Date(Date),
+    /// As [`Value::DateTime`].
+    DateTime(Millis),
+    /// As [`Value::Time`].
+    Time(u32),
+    /// As [`Value::Id`].
+    Id(RecordId),
+}
+
+impl ValueRef<'_> {
+    /// Whether there is no value.
+    pub fn is_null(&self) -> bool {
+        matches!(self, ValueRef::Null)
+    }
+
+    /// The same, owned.
+    pub fn to_value(self) -> Value {
+        match self {
+            ValueRef::Null => Value::Null,
+            ValueRef::Text(text) => Value::Text(text.to_owned()),
+            ValueRef::Bool(b) => Value::Bool(b),
+            ValueRef::Int(n) => Value::Int(n),
+            ValueRef::Decimal(d) => Value::Decimal(d),
+            ValueRef::Date(d) => Value::Date(d),
+            ValueRef::DateTime(ms) => Value::DateTime(ms),
+            ValueRef::Time(ms) => Value::Time(ms),
+            ValueRef::Id(id) => Value::Id(id),
+        }
+    }
+}
+
+impl<'a> From<&'a Value> for ValueRef<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Null => ValueRef::Null,
+            Value::Text(text) => ValueRef::Text(text),
+            Value::Bool(b) => ValueRef::Bool(*b),
+            Value::Int(n) => ValueRef::Int(*n),
+            Value::Decimal(d) => ValueRef::Decimal(*d),
+            Value::Date(d) => ValueRef::Date(*d),
+            Value::DateTime(ms) => ValueRef::DateTime(*ms),
+            Value::Time(ms) => ValueRef::Time(*ms),
+            Value::Id(id) => ValueRef::Id(*id),
+        }
+    }
+}

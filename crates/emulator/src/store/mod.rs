@@ -1,31 +1,33 @@
-//! Where records are kept: one table of rows per object, in id order.
+//! Where records are kept: one table of rows per object, in id order, with its indexes and its recycle bin.
+//!
+//! The store knows fields by number only: what may be written is the business of [`crate::dml`].
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::schema::{FieldId, ObjectId};
-use crate::{RecordId, Value};
+use crate::{Millis, RecordId, Value};
 
+mod change;
+mod index;
 mod row;
+mod table;
 
+pub use change::{ChangeKind, RecordChange};
 pub use row::Row;
+pub use table::{Binned, Table};
 
 /// Every record of the org, live and soft-deleted.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Store {
     tables: Vec<Table>,
+    groups: u64,
 }
 
-/// The records of one object, in id order. Soft-deleted records stay here, with `IsDeleted` true, until they leave
-/// the recycle bin.
-#[derive(Debug, Clone, Default)]
-pub struct Table {
-    rows: BTreeMap<RecordId, Arc<Row>>,
-    next_number: u64,
-}
+/// Values by field, for building a row.
+pub type Values = std::collections::BTreeMap<FieldId, Value>;
 
 impl Store {
-    /// The table of this object; empty where nothing was stored yet.
+    /// The table of this object; `None` where nothing was stored yet.
     pub fn table(&self, object: ObjectId) -> Option<&Table> {
         self.tables.get(usize::from(object.0))
     }
@@ -39,74 +41,44 @@ impl Store {
         &mut self.tables[at]
     }
 
+    /// Every table that was ever written to, with its object.
+    pub fn tables(&self) -> impl Iterator<Item = (ObjectId, &Table)> {
+        self.tables.iter().enumerate().map(|(at, table)| (ObjectId(at as u16), table))
+    }
+
     /// One record, live or deleted. Clone the [`Arc`] to keep it as it is now: a change puts a new row in its place.
     pub fn get(&self, object: ObjectId, id: RecordId) -> Option<&Arc<Row>> {
-        self.table(object)?.rows.get(&id)
+        self.table(object)?.get(id)
+    }
+
+    /// One record, if it is live.
+    pub fn live(&self, object: ObjectId, id: RecordId) -> Option<&Arc<Row>> {
+        let table = self.table(object)?;
+        if table.is_deleted(id) { None } else { table.get(id) }
+    }
+
+    /// Live records whose field holds this value, in id order. Text is compared without regard to case; a caller
+    /// with a case-sensitive field looks at the hits. Null finds nothing.
+    ///
+    /// The first search of a field builds its index; from then on it is kept.
+    pub fn find_by(&self, object: ObjectId, field: FieldId, value: &Value) -> Vec<RecordId> {
+        self.table(object).map_or_else(Vec::new, |table| table.find_by(field, value.into()))
+    }
+
+    /// Live records whose reference field points at this parent, in id order.
+    pub fn children(&self, object: ObjectId, field: FieldId, parent: RecordId) -> Vec<RecordId> {
+        self.find_by(object, field, &Value::Id(parent))
+    }
+
+    /// A number for the records that one delete takes with it.
+    pub(crate) fn next_group(&mut self) -> u64 {
+        self.groups += 1;
+        self.groups
+    }
+
+    /// Takes out for good what has been in the recycle bin since `before` or longer, and forgets deletions as old.
+    /// Answers how many records left.
+    pub fn purge(&mut self, before: Millis) -> usize {
+        self.tables.iter_mut().map(|table| table.purge(before)).sum()
     }
 }
-
-impl Table {
-    /// Rows in id order, live and deleted.
-    pub fn rows(&self) -> impl DoubleEndedIterator<Item = (RecordId, &Arc<Row>)> {
-        self.rows.iter().map(|(id, row)| (*id, row))
-    }
-
-    /// How many rows there are, live and deleted.
-    pub fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    /// Puts a row, without any check: the DML layer and the seed have checked it.
-    pub fn put(&mut self, id: RecordId, row: Row) {
-        self.rows.insert(id, Arc::new(row));
-    }
-
-    /// Takes a row out for good.
-    pub fn remove(&mut self, id: RecordId) -> Option<Arc<Row>> {
-        self.rows.remove(&id)
-    }
-
-    /// The number of the next new id.
-    pub fn next_number(&mut self) -> u64 {
-        self.next_number += 1;
-        self.next_number
-    }
-}
-
-/// A record before and after one transaction, as the event bus and the indexes are told.
-#[derive(Debug, Clone)]
-pub struct RecordChange {
-    /// Which object.
-    pub object: ObjectId,
-    /// Which record.
-    pub id: RecordId,
-    /// What happened.
-    pub kind: ChangeKind,
-    /// The row before; `None` for a create.
-    pub before: Option<Arc<Row>>,
-    /// The row after; for a delete the row with `IsDeleted` true, `None` for a hard delete.
-    pub after: Option<Arc<Row>>,
-    /// Fields whose value differs, in describe order; empty for creates, deletes and undeletes.
-    pub changed: Vec<FieldId>,
-}
-
-/// What a transaction did to a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeKind {
-    /// Made.
-    Create,
-    /// Changed.
-    Update,
-    /// Moved to the recycle bin, or deleted for good.
-    Delete,
-    /// Taken back from the recycle bin.
-    Undelete,
-}
-
-/// Values by field, for building a row.
-pub type Values = BTreeMap<FieldId, Value>;

@@ -1,0 +1,199 @@
+//! The records of one object.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use super::Row;
+use super::index::{Index, same};
+use crate::schema::FieldId;
+use crate::value::ValueRef;
+use crate::{Millis, RecordId};
+
+/// The records of one object, in id order. Soft-deleted records stay here, with `IsDeleted` true, until they leave
+/// the recycle bin.
+#[derive(Debug, Default)]
+pub struct Table {
+    rows: BTreeMap<RecordId, Arc<Row>>,
+    bin: BTreeMap<RecordId, Binned>,
+    log: BTreeMap<RecordId, Millis>,
+    /// Built when a field is first searched: behind a lock, because readers share the org.
+    indexes: RwLock<HashMap<FieldId, Index>>,
+    counters: HashMap<FieldId, u64>,
+    next_number: u64,
+}
+
+/// How a record came into the recycle bin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Binned {
+    /// When.
+    pub at: Millis,
+    /// The delete that took it: the same number for the record that was asked for and for all that went with it.
+    pub group: u64,
+    /// Whether this is the record that was asked for.
+    pub root: bool,
+}
+
+impl Table {
+    /// Rows in id order, live and deleted.
+    pub fn rows(&self) -> impl DoubleEndedIterator<Item = (RecordId, &Arc<Row>)> {
+        self.rows.iter().map(|(id, row)| (*id, row))
+    }
+
+    /// Rows in id order, live only.
+    pub fn live_rows(&self) -> impl DoubleEndedIterator<Item = (RecordId, &Arc<Row>)> {
+        self.rows().filter(|(id, _)| !self.is_deleted(*id))
+    }
+
+    /// Rows in id order from this id on, live and deleted.
+    pub fn rows_from(&self, id: RecordId) -> impl DoubleEndedIterator<Item = (RecordId, &Arc<Row>)> {
+        self.rows.range(id..).map(|(id, row)| (*id, row))
+    }
+
+    /// One row, live or deleted.
+    pub fn get(&self, id: RecordId) -> Option<&Arc<Row>> {
+        self.rows.get(&id)
+    }
+
+    /// How many rows there are, live and deleted.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// How many rows are live.
+    pub fn live_len(&self) -> usize {
+        self.rows.len() - self.bin.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Whether this record is in the recycle bin.
+    pub fn is_deleted(&self, id: RecordId) -> bool {
+        !self.bin.is_empty() && self.bin.contains_key(&id)
+    }
+
+    /// How a record came into the recycle bin; `None` when it is not there.
+    pub fn binned(&self, id: RecordId) -> Option<Binned> {
+        self.bin.get(&id).copied()
+    }
+
+    /// The recycle bin, in id order.
+    pub fn bin(&self) -> impl Iterator<Item = (RecordId, Binned)> {
+        self.bin.iter().map(|(id, binned)| (*id, *binned))
+    }
+
+    /// Deletions that are still remembered and were not undone, in id order: soft and hard, with their times.
+    pub fn deletions(&self) -> impl Iterator<Item = (RecordId, Millis)> {
+        self.log.iter().map(|(id, at)| (*id, *at))
+    }
+
+    /// Puts a live row, without any check: the DML layer and the seed have checked it. A record that was in the
+    /// recycle bin leaves it.
+    pub fn put(&mut self, id: RecordId, row: Row) {
+        self.set(id, Some((Arc::new(row), None)));
+        self.log.remove(&id);
+    }
+
+    /// Puts a row that is in the recycle bin, without any check.
+    pub fn put_deleted(&mut self, id: RecordId, row: Row, binned: Binned) {
+        self.set(id, Some((Arc::new(row), Some(binned))));
+        self.log.insert(id, binned.at);
+    }
+
+    /// Takes a row out for good.
+    pub fn remove(&mut self, id: RecordId) -> Option<Arc<Row>> {
+        self.set(id, None).map(|(row, _)| row)
+    }
+
+    /// The number of the next new id.
+    pub fn next_number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number
+    }
+
+    /// The next value of an auto-number field, from 1. Numbers of rolled back records are not used again, as in a
+    /// real org.
+    pub fn next_auto_number(&mut self, field: FieldId) -> u64 {
+        let counter = self.counters.entry(field).or_default();
+        *counter += 1;
+        *counter
+    }
+
+    /// Remembers a deletion for `getDeleted`, or forgets it.
+    pub(crate) fn set_deletion(&mut self, id: RecordId, at: Option<Millis>) {
+        match at {
+            Some(at) => self.log.insert(id, at),
+            None => self.log.remove(&id),
+        };
+    }
+
+    /// When this record was deleted, if that is remembered.
+    pub(crate) fn deletion(&self, id: RecordId) -> Option<Millis> {
+        self.log.get(&id).copied()
+    }
+
+    /// A record's row and place; `None` where there is none.
+    pub(crate) fn state(&self, id: RecordId) -> State {
+        self.rows.get(&id).map(|row| (row.clone(), self.binned(id)))
+    }
+
+    /// Puts a record into this state and gives the one before. Indexes follow.
+    pub(crate) fn set(&mut self, id: RecordId, state: State) -> State {
+        let before = match &state {
+            Some((row, _)) => self.rows.insert(id, row.clone()),
+            None => self.rows.remove(&id),
+        };
+        let was_binned = self.bin.remove(&id);
+        let live = match state {
+            Some((row, None)) => Some(row),
+            Some((_, Some(binned))) => {
+                self.bin.insert(id, binned);
+                None
+            }
+            None => None,
+        };
+        for (field, index) in self.indexes.get_mut() {
+            let old = match (&before, was_binned) {
+                (Some(row), None) => row.get_ref(*field),
+                _ => ValueRef::Null,
+            };
+            let new = live.as_ref().map_or(ValueRef::Null, |row| row.get_ref(*field));
+            if old != new {
+                index.remove(id, old);
+                index.insert(id, new);
+            }
+        }
+        before.map(|row| (row, was_binned))
+    }
+
+    pub(super) fn find_by(&self, field: FieldId, value: ValueRef<'_>) -> Vec<RecordId> {
+        if value.is_null() || self.rows.is_empty() {
+            return Vec::new();
+        }
+        let hits = |index: &Index| {
+            let holds = |id: &RecordId| self.rows.get(id).is_some_and(|row| same(row.get_ref(field), value));
+            index.candidates(value).filter(holds).collect()
+        };
+        if let Some(index) = self.indexes.read().get(&field) {
+            return hits(index);
+        }
+        let built = Index::build(self.live_rows().map(|(id, row)| (id, row.get_ref(field))));
+        hits(self.indexes.write().entry(field).or_insert(built))
+    }
+
+    pub(super) fn purge(&mut self, before: Millis) -> usize {
+        let old: Vec<_> = self.bin.iter().filter(|(_, binned)| binned.at <= before).map(|(id, _)| *id).collect();
+        for id in &old {
+            self.set(*id, None);
+        }
+        self.log.retain(|_, at| *at > before);
+        old.len()
+    }
+}
+
+/// A record's row, and how it came into the recycle bin if it is there; `None` for no record.
+pub(crate) type State = Option<(Arc<Row>, Option<Binned>)>;
