@@ -7,6 +7,7 @@
 //! the same thing on the wire, each writes its own: a shared type would confirm its own mistakes.
 
 pub mod bulk;
+pub mod clock;
 pub mod dml;
 pub mod error;
 pub mod events;

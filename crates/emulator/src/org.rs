@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::limits::Usage;
+use crate::oauth::Access;
 use crate::schema::Schema;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -17,4 +19,8 @@ pub struct Org {
     pub store: Store,
     /// Events of the org, as long as they are retained.
     pub events: crate::events::Bus,
+    /// Connected apps and the tokens given out to them.
+    pub access: Access,
+    /// What was used of the org's allowances.
+    pub usage: Usage,
 }

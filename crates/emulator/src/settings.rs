@@ -17,6 +17,20 @@ pub struct Settings {
     pub bulk_page_rows: usize,
     /// Daily API requests allowed. Documented for Developer Edition: 15,000.
     pub daily_requests: u64,
+    /// Bulk 2.0 query jobs allowed in 24 hours. Documented: 10,000.
+    pub daily_query_jobs: u64,
+    /// Internal ingest batches (10,000 rows each) allowed in 24 hours. Documented: 15,000.
+    pub daily_bulk_batches: u64,
+    /// Ingested records allowed in 24 hours. Documented: 150,000,000.
+    pub daily_ingest_records: u64,
+    /// Events delivered to subscribers allowed in 24 hours, as `/limits` shows it. Developer Edition: 10,000.
+    pub daily_delivered_events: u64,
+    /// How long a Bulk job waits in the queue before it starts, milliseconds by the emulator's clock.
+    pub bulk_delay_ms: i64,
+    /// Whether ingest results come in another order than the upload, as they do at Salesforce.
+    pub bulk_shuffle_results: bool,
+    /// Whether the username-password grant is allowed. Blocked in orgs created since Summer '23.
+    pub password_grant: bool,
     /// Whether records whose lookup was cleared because the parent was deleted raise change events (unconfirmed).
     pub events_for_cleared_lookups: bool,
 }
@@ -31,6 +45,13 @@ impl Default for Settings {
             keep_alive_ms: 270_000,
             bulk_page_rows: 50_000,
             daily_requests: 15_000,
+            daily_query_jobs: 10_000,
+            daily_bulk_batches: 15_000,
+            daily_ingest_records: 150_000_000,
+            daily_delivered_events: 10_000,
+            bulk_delay_ms: 0,
+            bulk_shuffle_results: true,
+            password_grant: false,
             events_for_cleared_lookups: true,
         }
     }

@@ -1,0 +1,65 @@
+//! What every handler shares.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use parking_lot::RwLock;
+use tokio::sync::Notify;
+
+use super::log::RequestLog;
+use crate::clock::Clock;
+use crate::faults::Faults;
+use crate::{Millis, Org};
+
+/// The org as its doors hold it. Never keep a guard across an `await`.
+pub type SharedOrg = Arc<RwLock<Org>>;
+
+/// The org, its clock and its faults. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    /// The org.
+    pub org: SharedOrg,
+    /// The time.
+    pub clock: Arc<Clock>,
+    /// Failures that were asked for.
+    pub faults: Arc<Faults>,
+    /// The last requests.
+    pub log: Arc<RequestLog>,
+    /// Told when a Bulk job may have become ready to run.
+    pub bulk_wake: Arc<Notify>,
+}
+
+impl AppState {
+    /// Doors for this org.
+    pub fn new(org: Org, clock: Clock) -> Self {
+        Self {
+            org: Arc::new(RwLock::new(org)),
+            clock: Arc::new(clock),
+            faults: Arc::default(),
+            log: Arc::default(),
+            bulk_wake: Arc::default(),
+        }
+    }
+
+    /// The time, by the emulator's clock.
+    pub fn now(&self) -> Millis {
+        self.clock.now()
+    }
+}
+
+/// `http://127.0.0.1:8080`: scheme and host as this request came in, without a trailing slash. Answers that carry
+/// absolute URLs build them on it, so that they lead back through the same door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(pub String);
+
+impl<S: Sync> FromRequestParts<S> for Origin {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(parts.extensions.get::<Origin>().cloned().unwrap_or_else(|| {
+            let host = parts.headers.get(http::header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
+            Origin(format!("http://{host}"))
+        }))
+    }
+}
