@@ -7,9 +7,11 @@
 pub mod cell;
 pub mod change;
 pub mod checkpoint;
+pub mod conformance;
 pub mod destination;
 pub mod rows;
 pub mod table;
+pub mod testing;
 
 pub use cell::Cell;
 pub use change::{Change, ChangeBatch, ChangeKind, Row};

@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::Cell;
+use crate::{Cell, ColumnType, Table};
 
 /// Some rows of one table, by column; every column holds as many values as there are rows.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -84,7 +84,80 @@ impl TextColumn {
     }
 }
 
+impl ColumnData {
+    /// An empty column for values of this type.
+    pub fn new(ty: ColumnType) -> Self {
+        match ty {
+            ColumnType::Id | ColumnType::Text { .. } => Self::Text(TextColumn::with_capacity(0, 0)),
+            ColumnType::Boolean => Self::Boolean(Vec::new()),
+            ColumnType::Integer => Self::Integer(Vec::new()),
+            ColumnType::Decimal { .. } => Self::Decimal(Vec::new()),
+            ColumnType::Date => Self::Date(Vec::new()),
+            ColumnType::Time => Self::Time(Vec::new()),
+            ColumnType::DateTime => Self::DateTime(Vec::new()),
+        }
+    }
+    /// Adds a value. Returns false, and adds a null, when it is of another type.
+    pub fn push(&mut self, value: CellRef<'_>) -> bool {
+        match (self, value) {
+            (Self::Text(c), CellRef::Text(v)) => c.push(v),
+            (Self::Boolean(c), CellRef::Boolean(v)) => c.push(Some(v)),
+            (Self::Integer(c), CellRef::Integer(v)) => c.push(Some(v)),
+            (Self::Decimal(c), CellRef::Decimal(v)) => c.push(Some(v)),
+            (Self::Date(c), CellRef::Date(v)) => c.push(Some(v)),
+            (Self::Time(c), CellRef::Time(v)) => c.push(Some(v)),
+            (Self::DateTime(c), CellRef::DateTime(v)) => c.push(Some(v)),
+            (column, other) => {
+                match column {
+                    Self::Text(c) => c.push(""),
+                    Self::Boolean(c) => c.push(None),
+                    Self::Integer(c) => c.push(None),
+                    Self::Decimal(c) => c.push(None),
+                    Self::Date(c) => c.push(None),
+                    Self::Time(c) => c.push(None),
+                    Self::DateTime(c) => c.push(None),
+                }
+                return other == CellRef::Null;
+            }
+        }
+        true
+    }
+    /// About how many bytes of memory the values take.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Text(c) => c.bytes() + 4 * c.len(),
+            Self::Boolean(c) => c.len(),
+            Self::Integer(c) => 16 * c.len(),
+            Self::Decimal(c) => 20 * c.len(),
+            Self::Date(c) | Self::Time(c) => 8 * c.len(),
+            Self::DateTime(c) => 16 * c.len(),
+        }
+    }
+}
+
 impl RowBatch {
+    /// No rows yet, with a column for each of the table's.
+    pub fn new(table: &Table) -> Self {
+        Self { rows: 0, columns: table.columns.iter().map(|c| ColumnData::new(c.ty)).collect() }
+    }
+    /// Adds a row: one cell a column, in order. Returns false where a cell is of another type than its column, or
+    /// missing; its place is then null.
+    pub fn push_row(&mut self, row: &[Cell]) -> bool {
+        let mut good = row.len() == self.columns.len();
+        for (i, column) in self.columns.iter_mut().enumerate() {
+            good &= column.push(row.get(i).map_or(CellRef::Null, Cell::as_ref));
+        }
+        self.rows += 1;
+        good
+    }
+    /// A whole row, owned.
+    pub fn row(&self, row: usize) -> Vec<Cell> {
+        (0..self.columns.len()).map(|column| self.cell(row, column).to_cell()).collect()
+    }
+    /// About how many bytes of memory the rows take.
+    pub fn bytes(&self) -> usize {
+        self.columns.iter().map(ColumnData::bytes).sum()
+    }
     /// The value at this place.
     pub fn cell(&self, row: usize, column: usize) -> CellRef<'_> {
         fn or<'a, T: Copy>(v: Option<T>, f: impl Fn(T) -> CellRef<'a>) -> CellRef<'a> {
