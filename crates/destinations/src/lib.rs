@@ -4,6 +4,7 @@
 //! [`tidegate_sync::Destination`]. What a pipeline remembers of itself lies in tables whose names begin with
 //! `_tidegate`, beside the rows; [`inspect`] reads it without becoming the writer.
 
+mod batch;
 mod inspect;
 mod meta;
 mod names;

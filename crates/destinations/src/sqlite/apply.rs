@@ -72,10 +72,12 @@ fn patch(
     let sets: Vec<String> = if columns.is_empty() {
         vec![format!("{id} = {id}")]
     } else {
-        columns.iter().map(|at| format!("{} = ?", table.columns.get(*at).map_or_else(String::new, |c| quote(c)))).collect()
+        columns
+            .iter()
+            .map(|at| format!("{} = ?", table.columns.get(*at).map_or_else(String::new, |c| quote(c))))
+            .collect()
     };
-    let mut statement =
-        tx.prepare_cached(&format!("UPDATE {} SET {} WHERE {id} = ?", table.live, sets.join(", ")))?;
+    let mut statement = tx.prepare_cached(&format!("UPDATE {} SET {} WHERE {id} = ?", table.live, sets.join(", ")))?;
     for (at, (_, cell)) in cells.iter().enumerate() {
         bind(&mut statement, at + 1, cell.as_ref(), scratch)?;
     }

@@ -3,7 +3,7 @@
 use rusqlite::types::ValueRef;
 use rusqlite::{Result, Statement};
 use rust_decimal::Decimal;
-use tidegate_sync::{CellRef, ColumnData, ColumnType, RowBatch, Table, TextColumn};
+use tidegate_sync::{CellRef, ColumnData};
 
 use crate::text;
 
@@ -25,24 +25,6 @@ pub(super) fn bind(statement: &mut Statement<'_>, at: usize, cell: CellRef<'_>, 
         CellRef::DateTime(ms) => text::write_datetime(ms, scratch),
     }
     statement.raw_bind_parameter(at, scratch.as_str())
-}
-
-/// An empty batch with the table's columns.
-pub(super) fn empty_batch(table: &Table) -> RowBatch {
-    let columns = table
-        .columns
-        .iter()
-        .map(|column| match column.ty {
-            ColumnType::Id | ColumnType::Text { .. } => ColumnData::Text(TextColumn::with_capacity(0, 0)),
-            ColumnType::Boolean => ColumnData::Boolean(Vec::new()),
-            ColumnType::Integer => ColumnData::Integer(Vec::new()),
-            ColumnType::Decimal { .. } => ColumnData::Decimal(Vec::new()),
-            ColumnType::Date => ColumnData::Date(Vec::new()),
-            ColumnType::Time => ColumnData::Time(Vec::new()),
-            ColumnType::DateTime => ColumnData::DateTime(Vec::new()),
-        })
-        .collect();
-    RowBatch { rows: 0, columns }
 }
 
 /// Adds a stored value to a column. `Err` says what is wrong with it: somebody else wrote it.

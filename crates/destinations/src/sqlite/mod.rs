@@ -17,6 +17,8 @@ mod open;
 mod read;
 mod stage;
 
+pub(crate) use error::sqlite as failure;
+
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -69,8 +71,7 @@ impl SqlTable {
         let list = quoted.join(", ");
         let marks = vec!["?"; quoted.len()].join(", ");
         let sets: Vec<String> = quoted.iter().skip(1).map(|c| format!("{c} = excluded.{c}")).collect();
-        let action =
-            if sets.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {}", sets.join(", ")) };
+        let action = if sets.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {}", sets.join(", ")) };
         let live = quote(&name);
         Self {
             upsert: format!(

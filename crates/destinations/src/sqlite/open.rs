@@ -163,7 +163,10 @@ fn columns_found(tx: &Transaction<'_>, live: &str) -> rusqlite::Result<HashMap<S
 fn read_state(tx: &Transaction<'_>, table: &SqlTable, changed: bool) -> rusqlite::Result<tidegate_sync::TableState> {
     let object = &table.table.object;
     if changed {
-        tx.execute("UPDATE _tidegate_tables SET state = ?2, job = NULL WHERE object = ?1", params![object, meta::EMPTY])?;
+        tx.execute(
+            "UPDATE _tidegate_tables SET state = ?2, job = NULL WHERE object = ?1",
+            params![object, meta::EMPTY],
+        )?;
         tx.execute("DELETE FROM _tidegate_pages WHERE object = ?1", [object])?;
     }
     tx.execute("INSERT OR IGNORE INTO _tidegate_tables (object, state) VALUES (?1, ?2)", params![object, meta::EMPTY])?;

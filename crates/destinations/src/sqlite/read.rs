@@ -4,8 +4,9 @@ use rusqlite::{Connection, params_from_iter};
 use tidegate_sync::{DestinationError, IdRange, RangeDigest, RecordId, RowBatch};
 
 use super::SqlTable;
-use super::bind::{empty_batch, push};
+use super::bind::push;
 use super::error::sqlite;
+use crate::batch::empty_batch;
 use crate::names::{column_name, quote};
 use crate::text;
 

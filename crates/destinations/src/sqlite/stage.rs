@@ -74,7 +74,7 @@ pub(super) async fn page(
     }
     let locator = page.locator.clone();
     blocking(move || {
-        let mut finish = || {
+        let finish = || {
             guard.execute(
                 "INSERT INTO _tidegate_pages (object, locator, staged) VALUES (?1, ?2, ?3)",
                 params![object, locator, rows as i64],
@@ -139,9 +139,7 @@ pub(super) fn publish(connection: &mut Connection, label: &str, table: &SqlTable
         tx.commit()?;
         Ok(staged)
     };
-    work(connection)
-        .map(i64::unsigned_abs)
-        .map_err(|e| sqlite(label, format!("publish {}", table.name), e))
+    work(connection).map(i64::unsigned_abs).map_err(|e| sqlite(label, format!("publish {}", table.name), e))
 }
 
 /// Whether the live table may be replaced as a whole: nobody has put anything of his own on it.
