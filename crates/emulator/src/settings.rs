@@ -33,6 +33,18 @@ pub struct Settings {
     pub password_grant: bool,
     /// Whether records whose lookup was cleared because the parent was deleted raise change events (unconfirmed).
     pub events_for_cleared_lookups: bool,
+    /// Objects that raise change events, by API name; `None`: every object that supports them.
+    pub change_event_objects: Option<Vec<String>>,
+    /// Most records that one merged change event names; 1 turns merging off. The real bound is unconfirmed.
+    pub merged_records: usize,
+    /// Changes of one transaction beyond which an overflow event stands for the rest. Documented: 100,000.
+    pub overflow_changes: usize,
+    /// Bytes of long text beyond which a gap event takes an event's place. Documented: 1 MB for the event.
+    pub max_event_bytes: usize,
+    /// Most events kept, so that the emulator's memory stays bounded whatever the retention. Not a bound of Salesforce.
+    pub max_stored_events: usize,
+    /// How long a subscription lives on without demand, milliseconds. Documented: 60 s.
+    pub idle_stream_ms: u64,
 }
 
 impl Default for Settings {
@@ -53,6 +65,12 @@ impl Default for Settings {
             bulk_shuffle_results: true,
             password_grant: false,
             events_for_cleared_lookups: true,
+            change_event_objects: None,
+            merged_records: 200,
+            overflow_changes: 100_000,
+            max_event_bytes: 1_000_000,
+            max_stored_events: 1_000_000,
+            idle_stream_ms: 60_000,
         }
     }
 }

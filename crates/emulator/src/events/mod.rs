@@ -1,15 +1,30 @@
 //! The event bus: what happened, in order, for as long as it is retained.
+//!
+//! A write by any door ends as a [`Commit`]; the bus makes change events of it and keeps them in one log. Payloads are
+//! encoded when a subscriber reads, from rows that the store shares.
 
-use std::sync::Arc;
-
-use crate::schema::Schema;
-use crate::settings::Settings;
 use crate::store::RecordChange;
 use crate::{Millis, RecordId};
 
+mod avro;
+mod bitmap;
+mod entity;
+mod event;
+mod faults;
+mod gather;
 mod log;
+mod replay;
+mod schema;
+#[cfg(test)]
+mod tests;
 
-pub use log::Bus;
+pub use bitmap::{FieldSet, Place};
+pub use entity::{Topic, event_name, is_selected, supports_change_events};
+pub use event::{ChangeType, Event, Records, Transaction};
+pub use faults::{StreamFailure, UnknownEntity};
+pub use log::{Batch, Bus, Cursor, ReadError, Start};
+pub use replay::ReplayId;
+pub use schema::EventSchema;
 
 /// One committed transaction, as the bus is told of it.
 #[derive(Debug, Clone)]
@@ -22,11 +37,4 @@ pub struct Commit {
     pub origin: String,
     /// What it did, in the order in which it did it. A record may occur more than once.
     pub changes: Vec<RecordChange>,
-}
-
-impl Bus {
-    /// Takes the events of one committed transaction.
-    pub fn commit(&mut self, schema: &Arc<Schema>, settings: &Settings, commit: Commit) {
-        self.append(schema, settings, commit);
-    }
 }

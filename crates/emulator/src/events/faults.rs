@@ -1,0 +1,161 @@
+//! What can be made to go wrong on the bus.
+
+use std::sync::Arc;
+
+use super::event::{ChangeType, Records};
+use super::gather::Draft;
+use super::log::Bus;
+use crate::schema::Schema;
+use crate::settings::Settings;
+use crate::{Millis, RecordId};
+
+/// Faults that wait for their occasion.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    duplicates: usize,
+    gaps: usize,
+    stream: Option<(usize, StreamFailure)>,
+}
+
+/// How a stream can be made to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamFailure {
+    /// The service is overloaded or being maintained.
+    Unavailable,
+    /// The token no longer counts.
+    Auth,
+    /// The org's delivery allowance is spent.
+    DeliveryLimit,
+    /// An error within the service.
+    Internal,
+}
+
+/// No object of this name raises change events.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no object {0} with change events")]
+pub struct UnknownEntity(pub String);
+
+impl Faults {
+    /// Whether the event about to be stored is to be delivered twice under one replay id.
+    pub(super) fn doubles_next(&mut self) -> bool {
+        let doubles = self.duplicates > 0;
+        self.duplicates = self.duplicates.saturating_sub(1);
+        doubles
+    }
+
+    /// Turns as many of the coming events into gap events as were asked for.
+    pub(super) fn turn_to_gaps(&mut self, drafts: &mut [Draft]) {
+        for draft in drafts.iter_mut().take(self.gaps) {
+            draft.change = draft.change.gap();
+            draft.changed = Box::default();
+            draft.row = None;
+        }
+        self.gaps = self.gaps.saturating_sub(drafts.len());
+    }
+}
+
+impl Bus {
+    /// Delivers each of the next `count` events twice, under one replay id.
+    pub fn duplicate_next(&mut self, count: usize) {
+        self.faults.duplicates = count;
+    }
+
+    /// Turns each of the next `count` events into the gap event that stands for it.
+    pub fn gap_next(&mut self, count: usize) {
+        self.faults.gaps = count;
+    }
+
+    /// Ends one open or coming stream with an error after `events` more events were delivered on any.
+    pub fn fail_stream_after(&mut self, events: usize, failure: StreamFailure) {
+        self.faults.stream = Some((events, failure));
+        self.wake();
+    }
+
+    /// Whether a stream is to fail.
+    pub(crate) fn stream_fails(&self) -> bool {
+        self.faults.stream.is_some()
+    }
+
+    /// How many of `events` may still be delivered, and the error that follows them.
+    pub(crate) fn ration(&mut self, events: usize) -> (usize, Option<StreamFailure>) {
+        match self.faults.stream {
+            None => (events, None),
+            Some((left, failure)) if left <= events => {
+                self.faults.stream = None;
+                (left, Some(failure))
+            }
+            Some((left, failure)) => {
+                self.faults.stream = Some((left - events, failure));
+                (events, None)
+            }
+        }
+    }
+
+    /// Sends an event that names records but carries no values: `change` is made its gap form.
+    pub fn inject_gap(
+        &mut self,
+        schema: &Schema,
+        settings: &Settings,
+        now: Millis,
+        entity: &str,
+        ids: &[RecordId],
+        change: ChangeType,
+    ) -> Result<(), UnknownEntity> {
+        let records = match ids {
+            [one] => Records::One(*one),
+            many => Records::Many(many.to_vec()),
+        };
+        self.inject(schema, settings, now, entity, records, change.gap())
+    }
+
+    /// Sends the event that says: too much happened to this object's records to tell.
+    pub fn inject_overflow(
+        &mut self,
+        schema: &Schema,
+        settings: &Settings,
+        now: Millis,
+        entity: &str,
+    ) -> Result<(), UnknownEntity> {
+        self.inject(schema, settings, now, entity, Records::Unknown, ChangeType::GapOverflow)
+    }
+
+    /// Sends the event that says: something changed in every record of this object (`001*`).
+    pub fn inject_wildcard(
+        &mut self,
+        schema: &Schema,
+        settings: &Settings,
+        now: Millis,
+        entity: &str,
+    ) -> Result<(), UnknownEntity> {
+        let prefix = schema.find(entity).and_then(|(_, object)| object.key_prefix);
+        let prefix = prefix.ok_or_else(|| UnknownEntity(entity.to_owned()))?;
+        self.inject(schema, settings, now, entity, Records::Prefix(prefix), ChangeType::Update)
+    }
+
+    fn inject(
+        &mut self,
+        schema: &Schema,
+        settings: &Settings,
+        now: Millis,
+        entity: &str,
+        records: Records,
+        change: ChangeType,
+    ) -> Result<(), UnknownEntity> {
+        let (_, object) = schema
+            .find(entity)
+            .filter(|(_, object)| super::supports_change_events(object))
+            .ok_or_else(|| UnknownEntity(entity.to_owned()))?;
+        let draft = Draft {
+            schema: self.current_schema(object),
+            change,
+            records,
+            sequence: 1,
+            changed: Box::default(),
+            row: None,
+        };
+        // What the platform does by itself has no API as its origin.
+        let transaction: Arc<_> = self.transaction(now, settings.admin_id, String::new());
+        self.append(now, settings, &transaction, vec![draft]);
+        Ok(())
+    }
+}

@@ -1,0 +1,322 @@
+//! The Avro schema of an object's change events, made from the object's fields.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+
+use super::bitmap::Place;
+use super::entity::event_name;
+use crate::schema::{Field, FieldId, FieldType, ObjectType};
+
+/// Fields that are in no change event, on any object: the id and the state of deletion are told by the header, the rest is
+/// derived or moves without an event (documented for change data capture).
+const NEVER: &[&str] = &[
+    "Id",
+    "IsDeleted",
+    "LastActivityDate",
+    "LastReferencedDate",
+    "LastViewedDate",
+    "MasterRecordId",
+    "PhotoUrl",
+    "SystemModstamp",
+];
+
+/// The Avro type of a plain value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    String,
+    Boolean,
+    Int,
+    Long,
+    Double,
+}
+
+/// What stands at one index of the schema, after the header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// One field.
+    Plain(FieldId, Kind),
+    /// A compound with its parts.
+    Compound(Vec<(FieldId, Kind)>),
+}
+
+/// The schema of an object's change events at one time. What it was when an event happened, the event keeps.
+#[derive(Debug)]
+pub struct EventSchema {
+    /// 22 characters: base64url of 16 bytes of the hash of [`EventSchema::json`].
+    pub id: String,
+    /// The Avro schema.
+    pub json: String,
+    /// API name of the object.
+    pub entity: String,
+    pub(super) slots: Vec<Slot>,
+    /// Fields of long text, whose size decides whether an event is too large to be delivered.
+    pub(super) long_texts: Vec<FieldId>,
+    pub(super) last_modified_date: Option<FieldId>,
+    places: HashMap<FieldId, Place>,
+    /// Places that go together: a geolocation always sends both parts.
+    together: HashMap<FieldId, FieldId>,
+}
+
+impl EventSchema {
+    /// The schema of this object's change events now.
+    pub fn of(object: &ObjectType) -> Self {
+        let mut parts = HashMap::<&str, Vec<(FieldId, &Field)>>::new();
+        for (id, field) in object.enumerate() {
+            if let Some(compound) = &field.compound_field_name
+                && *compound != field.name
+            {
+                parts.entry(compound.as_str()).or_default().push((id, field));
+            }
+        }
+        let mut out = Builder::default();
+        for (id, field) in object.enumerate() {
+            if NEVER.contains(&field.name.as_str()) || is_part(object, field) {
+                continue;
+            }
+            match parts.remove(field.name.as_str()) {
+                Some(parts) => out.compound(field, parts),
+                None => out.plain(id, field),
+            }
+        }
+        let name = event_name(&object.name);
+        let mut fields = vec![header()];
+        fields.append(&mut out.fields);
+        let json = json!({ "type": "record", "name": name, "namespace": "com.sforce.eventbus", "fields": fields });
+        let json = json.to_string();
+        let hash = Sha256::digest(json.as_bytes());
+        Self {
+            id: URL_SAFE_NO_PAD.encode(&hash[..16]),
+            json,
+            entity: object.name.clone(),
+            slots: out.slots,
+            long_texts: out.long_texts,
+            last_modified_date: object.field("LastModifiedDate").map(|(id, _)| id),
+            places: out.places,
+            together: out.together,
+        }
+    }
+
+    /// Where a field stands; `None` for a field that is in no event.
+    pub fn place(&self, field: FieldId) -> Option<Place> {
+        self.places.get(&field).copied()
+    }
+
+    /// The fields that events carry.
+    pub(super) fn fields(&self) -> impl Iterator<Item = FieldId> {
+        self.places.keys().copied()
+    }
+
+    /// The field that always goes with this one.
+    pub(super) fn companion(&self, field: FieldId) -> Option<FieldId> {
+        self.together.get(&field).copied()
+    }
+}
+
+/// Whether the field is a part of a compound that the object has.
+fn is_part(object: &ObjectType, field: &Field) -> bool {
+    field
+        .compound_field_name
+        .as_ref()
+        .is_some_and(|compound| *compound != field.name && object.field(compound).is_some())
+}
+
+#[derive(Default)]
+struct Builder {
+    fields: Vec<Json>,
+    slots: Vec<Slot>,
+    places: HashMap<FieldId, Place>,
+    together: HashMap<FieldId, FieldId>,
+    long_texts: Vec<FieldId>,
+    /// Records already defined, by name, with their parts: a later use of the same goes by name.
+    defined: HashMap<String, Vec<String>>,
+}
+
+impl Builder {
+    fn plain(&mut self, id: FieldId, field: &Field) {
+        let Some(kind) = kind(field) else { return };
+        if field.ty == FieldType::Textarea && field.length > 255 {
+            self.long_texts.push(id);
+        }
+        self.places.insert(id, Place { top: self.slots.len() + 1, child: None });
+        self.slots.push(Slot::Plain(id, kind));
+        self.fields.push(nullable(&field.name, json!(kind.avro()), &doc(field)));
+    }
+
+    fn compound(&mut self, field: &Field, mut parts: Vec<(FieldId, &Field)>) {
+        let base = match field.ty {
+            FieldType::Address => "Address",
+            FieldType::Location => "Location",
+            _ => "PersonName",
+        };
+        if base == "PersonName" {
+            parts.sort_by_key(|(_, part)| person_name_order(&part.name));
+        }
+        let parts: Vec<_> = parts.into_iter().filter_map(|(id, part)| Some((id, part, kind(part)?))).collect();
+        let names: Vec<String> = parts.iter().map(|(_, part, _)| part_name(&field.name, &part.name)).collect();
+        let top = self.slots.len() + 1;
+        for (child, (id, ..)) in parts.iter().enumerate() {
+            self.places.insert(*id, Place { top, child: Some(child) });
+        }
+        if let (FieldType::Location, [(a, ..), (b, ..)]) = (field.ty, parts.as_slice()) {
+            self.together.extend([(*a, *b), (*b, *a)]);
+        }
+        // Two compounds of one kind have the same parts as a rule; where they differ, the later needs a name of its own.
+        let name = match self.defined.get(base) {
+            Some(known) if *known != names => format!("{}_{base}", field.name),
+            _ => base.to_owned(),
+        };
+        let avro = if self.defined.contains_key(&name) {
+            json!(name)
+        } else {
+            let fields: Vec<_> = parts
+                .iter()
+                .zip(&names)
+                .map(|((_, part, kind), name)| nullable(name, json!(kind.avro()), &doc(part)))
+                .collect();
+            self.defined.insert(name.clone(), names);
+            json!({ "type": "record", "name": name, "fields": fields })
+        };
+        self.fields.push(nullable(&field.name, avro, "Data:ComplexValueType"));
+        self.slots.push(Slot::Compound(parts.into_iter().map(|(id, _, kind)| (id, kind)).collect()));
+    }
+}
+
+impl Kind {
+    fn avro(self) -> &'static str {
+        match self {
+            Kind::String => "string",
+            Kind::Boolean => "boolean",
+            Kind::Int => "int",
+            Kind::Long => "long",
+            Kind::Double => "double",
+        }
+    }
+}
+
+fn nullable(name: &str, avro: Json, doc: &str) -> Json {
+    json!({ "name": name, "type": ["null", avro], "doc": doc, "default": null })
+}
+
+/// The Avro type of a field; `None` for what events do not carry (files, and compounds without parts).
+fn kind(field: &Field) -> Option<Kind> {
+    Some(match field.ty {
+        FieldType::Boolean => Kind::Boolean,
+        FieldType::Int => Kind::Int,
+        FieldType::Currency | FieldType::Double | FieldType::Percent => Kind::Double,
+        FieldType::Date | FieldType::Datetime | FieldType::Time | FieldType::Long => Kind::Long,
+        FieldType::Base64 | FieldType::Location | FieldType::Address | FieldType::Complexvalue => return None,
+        _ => Kind::String,
+    })
+}
+
+/// The platform's word for a field's type. Only its shape is known; nothing may depend on it.
+fn doc(field: &Field) -> String {
+    match field.name.as_str() {
+        "CreatedDate" | "LastModifiedDate" => return format!("{}:DateTime", field.name),
+        "CreatedById" => return "CreatedBy:EntityId".into(),
+        "LastModifiedById" => return "LastModifiedBy:EntityId".into(),
+        _ => {}
+    }
+    let word = match field.ty {
+        FieldType::Reference | FieldType::Id => return "ForeignKey:EntityId".into(),
+        FieldType::Picklist | FieldType::Combobox => "DynamicEnum",
+        FieldType::Multipicklist => "MultiEnum",
+        FieldType::Boolean => "Boolean",
+        FieldType::Int | FieldType::Long => "Integer",
+        FieldType::Double => "Double",
+        FieldType::Currency => "Currency",
+        FieldType::Percent => "Percent",
+        FieldType::Date => "DateOnly",
+        FieldType::Datetime => "DateTime",
+        FieldType::Time => "TimeOnly",
+        FieldType::Phone => "Phone",
+        FieldType::Email => "Email",
+        FieldType::Url => "Url",
+        FieldType::Textarea => "MultiLineText",
+        FieldType::Encryptedstring => "EncryptedText",
+        _ => "Text",
+    };
+    if field.calculated { format!("Formula:{word}") } else { format!("Data:{word}") }
+}
+
+/// `BillingAddress` and `BillingStreet` → `Street`; `Depot__c` and `Depot__Latitude__s` → `Latitude`.
+fn part_name(compound: &str, part: &str) -> String {
+    if let Some(stem) = compound.strip_suffix("__c")
+        && let Some(name) = part.strip_prefix(stem).and_then(|rest| rest.strip_prefix("__"))
+        && let Some(name) = name.strip_suffix("__s")
+    {
+        return name.to_owned();
+    }
+    let prefix = compound.strip_suffix("Address").unwrap_or_default();
+    part.strip_prefix(prefix).filter(|name| !name.is_empty()).unwrap_or(part).to_owned()
+}
+
+fn person_name_order(name: &str) -> usize {
+    ["Salutation", "FirstName", "LastName", "MiddleName", "InformalName", "Suffix"]
+        .iter()
+        .position(|known| *known == name)
+        .unwrap_or(usize::MAX)
+}
+
+fn header() -> Json {
+    let string = |name: &str| json!({ "name": name, "type": "string" });
+    let strings = |name: &str| json!({ "name": name, "type": { "type": "array", "items": "string" } });
+    json!({
+        "name": "ChangeEventHeader",
+        "type": {
+            "type": "record",
+            "name": "ChangeEventHeader",
+            "fields": [
+                string("entityName"),
+                strings("recordIds"),
+                { "name": "changeType", "type": {
+                    "type": "enum", "name": "ChangeType",
+                    "symbols": super::ChangeType::ALL.map(super::ChangeType::name),
+                } },
+                string("changeOrigin"),
+                string("transactionKey"),
+                { "name": "sequenceNumber", "type": "int" },
+                { "name": "commitTimestamp", "type": "long" },
+                { "name": "commitNumber", "type": "long" },
+                string("commitUser"),
+                strings("nulledFields"),
+                strings("diffFields"),
+                strings("changedFields"),
+            ],
+        },
+    })
+}
+
+/// Every schema that events were written with, by id, and the newest of each object.
+#[derive(Debug, Default)]
+pub(super) struct Schemas {
+    by_id: HashMap<String, Arc<EventSchema>>,
+    newest: HashMap<String, (Arc<ObjectType>, Arc<EventSchema>)>,
+}
+
+impl Schemas {
+    /// The schema of this object now; worked out once per definition.
+    pub(super) fn current(&mut self, object: &Arc<ObjectType>) -> Arc<EventSchema> {
+        if let Some((known, schema)) = self.newest.get(&object.name)
+            && Arc::ptr_eq(known, object)
+        {
+            return schema.clone();
+        }
+        let made = EventSchema::of(object);
+        // An id stands for its text. But field places can differ under one text (a field that is in no event was added),
+        // so the newest made is the one that encodes; for reading the schema either will do.
+        let schema = Arc::new(made);
+        self.by_id.entry(schema.id.clone()).or_insert_with(|| schema.clone());
+        self.newest.insert(object.name.clone(), (object.clone(), schema.clone()));
+        schema
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<&Arc<EventSchema>> {
+        self.by_id.get(id)
+    }
+}
