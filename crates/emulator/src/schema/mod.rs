@@ -4,6 +4,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::Millis;
+
+pub mod custom;
+pub mod describe;
+pub mod facts;
+mod field;
+mod standard;
+
+pub use custom::{LONG_TEXT, NameField};
+pub use field::{Field, FieldType, PicklistValue};
+pub use standard::standard;
+
 /// An object's place in [`Schema::objects`]. Stable while the org lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId(pub u16);
@@ -18,10 +30,11 @@ pub struct Schema {
     objects: Vec<Arc<ObjectType>>,
     by_name: HashMap<String, ObjectId>,
     by_prefix: HashMap<[u8; 3], ObjectId>,
+    last_modified: Millis,
 }
 
 /// One object (standard or custom).
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObjectType {
     /// API name.
     pub name: String,
@@ -35,11 +48,39 @@ pub struct ObjectType {
     pub custom: bool,
     /// The object-level yes/no members of a describe, by describe's own names.
     pub flags: ObjectFlags,
+    /// Whether Change Data Capture has a change event for it.
+    pub change_events: bool,
+    /// `supportedScopes`: what `USING SCOPE` may name.
+    pub scopes: Vec<Scope>,
+    /// `recordTypeInfos` besides the master record type, which every object with a layout has.
+    pub record_types: Vec<RecordType>,
+    /// Members of `urls` that this object has beyond those of every object, or lacks (with a leading `-`).
+    pub urls: Vec<String>,
     /// Fields in describe order.
     pub fields: Vec<Field>,
     /// Relationships in which this object is the parent.
     pub children: Vec<ChildRelationship>,
     by_name: HashMap<String, FieldId>,
+}
+
+/// One entry of `supportedScopes`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are those of the describe result")]
+pub struct Scope {
+    pub name: String,
+    pub label: String,
+}
+
+/// One entry of `recordTypeInfos`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are those of the describe result")]
+pub struct RecordType {
+    pub id: crate::RecordId,
+    pub developer_name: String,
+    pub name: String,
+    pub active: bool,
+    /// `defaultRecordTypeMapping`: what a new record gets.
+    pub default: bool,
 }
 
 /// Object-level members of a describe that are true or false.
@@ -49,6 +90,7 @@ pub struct ObjectFlags {
     pub activateable: bool,
     pub compact_layoutable: bool,
     pub createable: bool,
+    pub custom_setting: bool,
     pub deep_cloneable: bool,
     pub deletable: bool,
     pub feed_enabled: bool,
@@ -72,6 +114,7 @@ impl Default for ObjectFlags {
             activateable: false,
             compact_layoutable: true,
             createable: true,
+            custom_setting: false,
             deep_cloneable: false,
             deletable: true,
             feed_enabled: false,
@@ -90,105 +133,6 @@ impl Default for ObjectFlags {
     }
 }
 
-/// The `type` of a field, as describe names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the names are those of the describe result")]
-pub enum FieldType {
-    String,
-    Picklist,
-    Multipicklist,
-    Combobox,
-    Reference,
-    Base64,
-    Boolean,
-    Currency,
-    Textarea,
-    Int,
-    Double,
-    Percent,
-    Phone,
-    Id,
-    Date,
-    Datetime,
-    Time,
-    Url,
-    Email,
-    Encryptedstring,
-    DatacategoryGroupReference,
-    Location,
-    Address,
-    AnyType,
-    Complexvalue,
-    Long,
-}
-
-/// One field, with the members of its describe that anything here acts on or shows.
-#[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "the names are those of the describe result, which reference documentation explains")]
-pub struct Field {
-    pub name: String,
-    pub label: String,
-    pub ty: FieldType,
-    pub custom: bool,
-    /// Characters; 0 where it does not apply.
-    pub length: u32,
-    pub byte_length: u32,
-    pub digits: u32,
-    pub precision: u32,
-    pub scale: u32,
-    pub nillable: bool,
-    pub createable: bool,
-    pub updateable: bool,
-    pub permissionable: bool,
-    pub calculated: bool,
-    pub calculated_formula: Option<String>,
-    pub auto_number: bool,
-    pub defaulted_on_create: bool,
-    /// `defaultValue`: text, boolean or null.
-    pub default_value: Option<String>,
-    pub default_value_formula: Option<String>,
-    pub external_id: bool,
-    pub unique: bool,
-    pub id_lookup: bool,
-    pub case_sensitive: bool,
-    pub filterable: bool,
-    pub sortable: bool,
-    pub groupable: bool,
-    pub aggregatable: bool,
-    pub name_field: bool,
-    pub name_pointing: bool,
-    pub polymorphic_foreign_key: bool,
-    pub reference_to: Vec<String>,
-    pub relationship_name: Option<String>,
-    pub relationship_order: Option<u32>,
-    pub cascade_delete: bool,
-    pub restricted_delete: bool,
-    pub write_requires_master_read: bool,
-    pub compound_field_name: Option<String>,
-    pub picklist: Vec<PicklistValue>,
-    pub restricted_picklist: bool,
-    pub dependent_picklist: bool,
-    pub controller_name: Option<String>,
-    pub html_formatted: bool,
-    pub extra_type_info: Option<String>,
-    pub query_by_distance: bool,
-    pub display_location_in_decimal: bool,
-    pub search_prefilterable: bool,
-    pub high_scale_number: bool,
-    pub inline_help_text: Option<String>,
-}
-
-/// One entry of `picklistValues`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are those of the describe result")]
-pub struct PicklistValue {
-    pub value: String,
-    pub label: String,
-    pub active: bool,
-    pub default_value: bool,
-    pub valid_for: Option<String>,
-}
-
 /// One entry of `childRelationships`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are those of the describe result")]
@@ -200,6 +144,8 @@ pub struct ChildRelationship {
     pub cascade_delete: bool,
     pub restricted_delete: bool,
     pub deprecated_and_hidden: bool,
+    pub junction_id_list_names: Vec<String>,
+    pub junction_reference_to: Vec<String>,
 }
 
 impl Schema {
@@ -225,8 +171,32 @@ impl Schema {
     }
 
     /// Adds an object, or replaces the one of the same name (which keeps its place).
+    ///
+    /// Its reference fields are entered as child relationships of the objects they point to, and objects already
+    /// here that point to it are entered in its own list, unless the facts already have them.
     pub fn put(&mut self, mut object: ObjectType) -> ObjectId {
         object.index();
+        for other in &self.objects {
+            for (name, child) in other.child_relationships() {
+                if name.eq_ignore_ascii_case(&object.name) && !other.name.eq_ignore_ascii_case(&object.name) {
+                    object.add_child(child);
+                }
+            }
+        }
+        let mut of_itself = Vec::new();
+        for (parent, child) in object.child_relationships() {
+            if parent.eq_ignore_ascii_case(&object.name) {
+                of_itself.push(child);
+            } else if let Some((id, _)) = self.find(&parent) {
+                let place = &mut self.objects[usize::from(id.0)];
+                if !place.has_child(&child) {
+                    Arc::make_mut(place).add_child(child);
+                }
+            }
+        }
+        for child in of_itself {
+            object.add_child(child);
+        }
         let key = object.name.to_ascii_lowercase();
         let id = match self.by_name.get(&key) {
             Some(id) => *id,
@@ -243,9 +213,53 @@ impl Schema {
         }
         id
     }
+
+    /// Adds fields at the end of an object. `false` when there is no such object; a field that is there already is
+    /// left as it is.
+    pub fn add_fields(&mut self, object: &str, fields: impl IntoIterator<Item = Field>) -> bool {
+        let Some((_, found)) = self.find(object) else { return false };
+        let mut changed = ObjectType::clone(found);
+        for field in fields {
+            if changed.field(&field.name).is_none() {
+                changed.fields.push(field);
+                changed.index();
+            }
+        }
+        self.put(changed);
+        true
+    }
+
+    /// When a describe last changed: what `Last-Modified` shows and `If-Modified-Since` is compared with.
+    pub fn last_modified(&self) -> Millis {
+        self.last_modified
+    }
+
+    /// Notes that the schema changed at this time. Call it after [`Schema::put`] and [`Schema::add_fields`] in a
+    /// living org.
+    pub fn touch(&mut self, now: Millis) {
+        self.last_modified = self.last_modified.max(now);
+    }
 }
 
 impl ObjectType {
+    /// An object without fields, with the flags of an ordinary custom object. The name tells whether it is custom.
+    pub fn new(
+        name: impl Into<String>,
+        label: impl Into<String>,
+        label_plural: impl Into<String>,
+        key_prefix: Option<[u8; 3]>,
+    ) -> Self {
+        let name = name.into();
+        Self {
+            custom: name.ends_with("__c"),
+            name,
+            label: label.into(),
+            label_plural: label_plural.into(),
+            key_prefix,
+            ..Self::default()
+        }
+    }
+
     /// A field by API name, whatever the case.
     pub fn field(&self, name: &str) -> Option<(FieldId, &Field)> {
         let id = *self.by_name.get(&name.to_ascii_lowercase())?;
@@ -265,6 +279,44 @@ impl ObjectType {
     /// The parent field whose `relationshipName` this is (`Account` → `AccountId`), whatever the case.
     pub fn relationship(&self, name: &str) -> Option<(FieldId, &Field)> {
         self.enumerate().find(|(_, f)| f.relationship_name.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(name)))
+    }
+
+    /// Whether its records have `IsDeleted`, so that a delete goes to the recycle bin.
+    pub fn has_recycle_bin(&self) -> bool {
+        self.flags.undeletable && self.field("IsDeleted").is_some()
+    }
+
+    /// The relationships in which this object is the child, each with the parent's name.
+    fn child_relationships(&self) -> Vec<(String, ChildRelationship)> {
+        let mut found = Vec::new();
+        // An object without records of its own (`Name`) is nobody's child.
+        let fields = self.flags.queryable.then_some(&self.fields);
+        for field in fields.into_iter().flatten() {
+            for parent in &field.reference_to {
+                let child = ChildRelationship {
+                    child_object: self.name.clone(),
+                    field: field.name.clone(),
+                    relationship_name: field.child_relationship_name.clone(),
+                    cascade_delete: field.cascade_delete,
+                    restricted_delete: field.restricted_delete,
+                    deprecated_and_hidden: false,
+                    junction_id_list_names: Vec::new(),
+                    junction_reference_to: Vec::new(),
+                };
+                found.push((parent.clone(), child));
+            }
+        }
+        found
+    }
+
+    fn has_child(&self, child: &ChildRelationship) -> bool {
+        self.children.iter().any(|c| c.child_object == child.child_object && c.field == child.field)
+    }
+
+    fn add_child(&mut self, child: ChildRelationship) {
+        if !self.has_child(&child) {
+            self.children.push(child);
+        }
     }
 
     fn index(&mut self) {

@@ -1,0 +1,45 @@
+//! The standard objects that this org has.
+
+use std::sync::OnceLock;
+
+use super::{Schema, facts};
+
+/// The facts of each object, in the order of their places in the schema.
+pub(super) const FACTS: &[(&str, &str)] = &[
+    ("Account", include_str!("../../data/objects/Account.txt")),
+    ("Contact", include_str!("../../data/objects/Contact.txt")),
+    ("Lead", include_str!("../../data/objects/Lead.txt")),
+    ("Opportunity", include_str!("../../data/objects/Opportunity.txt")),
+    ("Case", include_str!("../../data/objects/Case.txt")),
+    ("Task", include_str!("../../data/objects/Task.txt")),
+    ("Event", include_str!("../../data/objects/Event.txt")),
+    ("User", include_str!("../../data/objects/User.txt")),
+    ("Organization", include_str!("../../data/objects/Organization.txt")),
+    ("Profile", include_str!("../../data/objects/Profile.txt")),
+    ("UserRole", include_str!("../../data/objects/UserRole.txt")),
+    ("Group", include_str!("../../data/objects/Group.txt")),
+    ("RecordType", include_str!("../../data/objects/RecordType.txt")),
+    ("Name", include_str!("../../data/objects/Name.txt")),
+];
+
+/// Facts of newer API versions than the recording that the object's own file was made from.
+pub(super) const ADDED: &[(&str, &str)] = &[("User", include_str!("../../data/objects/User.added.txt"))];
+
+/// The standard objects. An object that a field points to and that is not here is not emulated: its records do not
+/// exist, so no such reference can be written.
+pub fn standard() -> Schema {
+    static PARSED: OnceLock<Schema> = OnceLock::new();
+    PARSED.get_or_init(|| read().expect("the embedded facts can be read; a test reads them")).clone()
+}
+
+fn read() -> Result<Schema, facts::FactsError> {
+    let mut schema = Schema::default();
+    for (name, text) in FACTS {
+        let mut object = facts::parse(text)?;
+        for (_, more) in ADDED.iter().filter(|(of, _)| of == name) {
+            object.fields.extend(facts::parse(more)?.fields);
+        }
+        schema.put(object);
+    }
+    Ok(schema)
+}
