@@ -1,1 +1,265 @@
 //! An emulator that runs: an org, its doors and its clock.
+//!
+//! ```no_run
+//! # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+//! use tidegate_emulator::server::{Config, Emulator};
+//! let emulator = Emulator::start(Config::default()).await?;
+//! println!("{} {}", emulator.url(), emulator.credentials().username);
+//! emulator.stop().await?;
+//! # Ok(()) }
+//! ```
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::faults::Faults;
+use crate::http::serve::Door;
+use crate::http::{AppState, SharedOrg, router};
+use crate::oauth::{App, Password};
+use crate::settings::Settings;
+use crate::{ApiError, Org};
+
+mod credentials;
+mod files;
+mod keys;
+mod listen;
+
+pub use credentials::{Credentials, Identity};
+use keys::Keys;
+use listen::Listener;
+
+/// Scopes of the connected app, as token answers list them.
+const SCOPE: &str = "id api web refresh_token openid";
+
+/// How to start an emulator. The default is an empty org on free loopback ports, kept nowhere.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where plain HTTP is served; port 0 picks a free one. Loopback only: tokens travel in the clear.
+    pub listen: SocketAddr,
+    /// Where HTTPS is served.
+    pub tls_listen: SocketAddr,
+    /// Where the Pub/Sub API (gRPC over TLS) is served.
+    pub pubsub_listen: SocketAddr,
+    /// What the org is filled with; empty without.
+    pub seed: Option<crate::seed::Seed>,
+    /// How the org is set up.
+    pub settings: Settings,
+    /// Names and secrets; random (or those kept in `dir`) without.
+    pub identity: Option<Identity>,
+    /// The RSA key for JWT bearer, PKCS #8, PEM; made (or the one kept in `dir`) without.
+    pub private_key_pem: Option<String>,
+    /// Where keys, credentials and the org are kept, so that it can be opened again.
+    pub dir: Option<PathBuf>,
+    /// Starts with the clock standing still here (milliseconds since 1970), instead of real time.
+    pub frozen_at: Option<crate::Millis>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let free = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+        Self {
+            listen: free,
+            tls_listen: free,
+            pubsub_listen: free,
+            seed: None,
+            settings: Settings::default(),
+            identity: None,
+            private_key_pem: None,
+            dir: None,
+            frozen_at: None,
+        }
+    }
+}
+
+/// Why an emulator did not start, or could not keep its org.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum StartError {
+    #[error("plain HTTP is served on loopback addresses only, and {0} is none: tokens would travel in the clear")]
+    PlainNotLoopback(SocketAddr),
+    #[error("listening on {address}")]
+    Bind { address: SocketAddr, source: io::Error },
+    #[error("reading or writing {}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("making a certificate (a given private key must be RSA, PKCS #8, PEM)")]
+    Certificate(#[source] rcgen::Error),
+    #[error("reading a certificate or key")]
+    Pem(#[source] rustls::pki_types::pem::Error),
+    #[error("setting up TLS")]
+    Tls(#[source] rustls::Error),
+    #[error("making an RSA key")]
+    Rsa(#[source] rsa::Error),
+    #[error("writing an RSA key")]
+    RsaPem(#[source] rsa::pkcs8::Error),
+    #[error("reading credentials.json")]
+    Credentials(#[source] serde_json::Error),
+    #[error("filling the org")]
+    Seed(#[source] ApiError),
+    #[error("a background task ended early")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// A running emulator. Dropping it stops it without ceremony; [`Emulator::stop`] does it in order.
+#[derive(Debug)]
+pub struct Emulator {
+    state: AppState,
+    credentials: Credentials,
+    ca_pem: String,
+    url: String,
+    tls_url: String,
+    pubsub: String,
+    dir: Option<PathBuf>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Emulator {
+    /// Starts one. It answers when this returns.
+    ///
+    /// # Errors
+    /// [`StartError`], for an address that is taken or not allowed, or a directory that cannot be used.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        if !config.listen.ip().is_loopback() {
+            return Err(StartError::PlainNotLoopback(config.listen));
+        }
+        let (plain, tls, pubsub) = (
+            Listener::bind(config.listen).await?,
+            Listener::bind(config.tls_listen).await?,
+            Listener::bind(config.pubsub_listen).await?,
+        );
+        let clock = config.frozen_at.map_or_else(Clock::new, Clock::frozen);
+        let now = clock.now();
+        let dir = config.dir.clone();
+        let (org, keys, credentials) = tokio::task::spawn_blocking(move || prepare(&config, now)).await??;
+
+        let state = AppState::new(org, clock);
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (url, tls_url) = (format!("http://{}", plain.address), format!("https://{}", tls.address));
+        let pubsub_address = pubsub.address.to_string();
+        let door = |scheme| Door { state: state.clone(), router: router(state.clone()), scheme };
+        plain.spawn(door("http"), None, &tasks, &stop);
+        tls.spawn(door("https"), Some(keys.tls(&["h2", "http/1.1"])?), &tasks, &stop);
+        let _ = pubsub;
+        Ok(Self {
+            state,
+            credentials,
+            ca_pem: keys.ca_pem,
+            url,
+            tls_url,
+            pubsub: pubsub_address,
+            dir,
+            stop,
+            tasks,
+        })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// `https://127.0.0.1:PORT`; trust [`Emulator::ca_pem`] to reach it.
+    pub fn tls_url(&self) -> &str {
+        &self.tls_url
+    }
+
+    /// `127.0.0.1:PORT` of the Pub/Sub API (gRPC over TLS, same certificate authority).
+    pub fn pubsub(&self) -> &str {
+        &self.pubsub
+    }
+
+    /// The certificate authority, PEM.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// Where keys, credentials and the org are kept, if anywhere. `ca.pem` and `jwt.key.pem` are in it.
+    pub fn dir(&self) -> Option<&Path> {
+        self.dir.as_deref()
+    }
+
+    /// Everything needed to sign in.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// The org itself.
+    pub fn org(&self) -> &SharedOrg {
+        &self.state.org
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.state.clock
+    }
+
+    /// Planned faults.
+    pub fn faults(&self) -> &Faults {
+        &self.state.faults
+    }
+
+    /// What the handlers share.
+    pub fn state(&self) -> &AppState {
+        &self.state
+    }
+
+    /// Ends it: open requests get a moment to finish.
+    ///
+    /// # Errors
+    /// [`StartError::File`] when the org could not be kept.
+    pub async fn stop(self) -> Result<(), StartError> {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        Ok(())
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// The blocking part of a start: keys, files, seed.
+fn prepare(config: &Config, now: crate::Millis) -> Result<(Org, Keys, Credentials), StartError> {
+    let dir = config.dir.as_deref();
+    let keys = Keys::load_or_make(dir, config.private_key_pem.as_deref())?;
+    let identity = Identity::load_or_make(dir, config.identity.clone())?;
+    let mut org = Org { settings: config.settings.clone(), ..Org::default() };
+    let admin = org.settings.admin_id;
+    let app = App {
+        client_id: identity.client_id.clone(),
+        client_secret: identity.client_secret.clone(),
+        certificate: keys.jwt_certificate(),
+        scope: SCOPE.into(),
+        jwt_bearer: true,
+        pre_authorised: None,
+        client_credentials: true,
+        run_as: Some(admin),
+        blocked: false,
+    };
+    let (org_id, session_ms) = (org.settings.org_id, org.settings.session_ms);
+    let access_token = org.access.issue(org_id, admin, &app, now, session_ms);
+    org.access.apps.push(app);
+    let password = Password { password: identity.password.clone(), security_token: identity.security_token.clone() };
+    org.access.passwords.insert(admin, password);
+    let credentials = Credentials {
+        org_id: org_id.to_string(),
+        user_id: admin.to_string(),
+        username: identity.username,
+        password: identity.password,
+        security_token: identity.security_token,
+        client_id: identity.client_id,
+        client_secret: identity.client_secret,
+        private_key_pem: keys.jwt_key_pem.clone(),
+        access_token,
+    };
+    Ok((org, keys, credentials))
+}

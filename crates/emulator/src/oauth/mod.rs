@@ -4,4 +4,4 @@
 
 mod access;
 
-pub use access::{Access, App, Grant};
+pub use access::{Access, App, Grant, Password};
