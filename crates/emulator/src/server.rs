@@ -12,7 +12,6 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -37,6 +36,15 @@ use listen::Listener;
 /// Scopes of the connected app, as token answers list them.
 const SCOPE: &str = "id api web refresh_token openid";
 
+/// What to fill a new org with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeedConfig {
+    /// The same number gives the same org.
+    pub number: u64,
+    /// How many contacts; the rest is in proportion.
+    pub contacts: u64,
+}
+
 /// How to start an emulator. The default is an empty org on free loopback ports, kept nowhere.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -47,7 +55,7 @@ pub struct Config {
     /// Where the Pub/Sub API (gRPC over TLS) is served.
     pub pubsub_listen: SocketAddr,
     /// What the org is filled with; empty without.
-    pub seed: Option<crate::seed::Seed>,
+    pub seed: Option<SeedConfig>,
     /// How the org is set up.
     pub settings: Settings,
     /// Names and secrets; random (or those kept in `dir`) without.
@@ -146,17 +154,7 @@ impl Emulator {
         plain.spawn(door("http"), None, &tasks, &stop);
         tls.spawn(door("https"), Some(keys.tls(&["h2", "http/1.1"])?), &tasks, &stop);
         let _ = pubsub;
-        Ok(Self {
-            state,
-            credentials,
-            ca_pem: keys.ca_pem,
-            url,
-            tls_url,
-            pubsub: pubsub_address,
-            dir,
-            stop,
-            tasks,
-        })
+        Ok(Self { state, credentials, ca_pem: keys.ca_pem, url, tls_url, pubsub: pubsub_address, dir, stop, tasks })
     }
 
     /// `http://127.0.0.1:PORT`.

@@ -53,7 +53,10 @@ impl Identity {
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity").field("username", &self.username).field("client_id", &self.client_id).finish_non_exhaustive()
+        f.debug_struct("Identity")
+            .field("username", &self.username)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
     }
 }
 

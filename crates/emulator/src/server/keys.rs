@@ -34,7 +34,8 @@ impl Keys {
     /// Making an RSA key takes long; call it where blocking is allowed.
     pub(super) fn load_or_make(dir: Option<&Path>, jwt_key_pem: Option<&str>) -> Result<Self, StartError> {
         let read = |name: &str| dir.map(|d| files::read(&d.join(name))).transpose().map(Option::flatten);
-        let (ca_pem, server_pem, server_key_pem) = match (read("ca.pem")?, read("server.pem")?, read("server.key.pem")?) {
+        let (ca_pem, server_pem, server_key_pem) = match (read("ca.pem")?, read("server.pem")?, read("server.key.pem")?)
+        {
             (Some(ca), Some(cert), Some(key)) => (ca, cert, key),
             _ => make_tls().map_err(StartError::Certificate)?,
         };
