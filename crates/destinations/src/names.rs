@@ -5,14 +5,19 @@ use sha2::{Digest, Sha256};
 /// The longest identifier that every destination here takes: Postgres cuts longer ones in silence.
 const NAME_BYTES_MAX: usize = 63;
 
+/// Columns that every Postgres table has (documentation, "System Columns").
+const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
+
 /// The table that replicates an object: its API name. Postgres folds to lower case, so that nobody has to quote.
 pub fn table_name(object: &str, lower_case: bool) -> String {
     fit(object, lower_case)
 }
 
-/// The column that replicates a field: its API name, with the same rule.
+/// The column that replicates a field: its API name, with the same rule. A name that Postgres keeps for itself gets
+/// an underscore.
 pub fn column_name(field: &str, lower_case: bool) -> String {
-    fit(field, lower_case)
+    let name = fit(field, lower_case);
+    if lower_case && SYSTEM_COLUMNS.contains(&name.as_str()) { name + "_" } else { name }
 }
 
 /// The table in which a snapshot is staged.

@@ -105,7 +105,7 @@ impl fmt::Display for PostgresUrl {
             Some(Host::Unix(path)) => write!(f, "{}", path.display())?,
             _ => f.write_str("localhost")?,
         }
-        if let Some(port) = self.config.get_ports().first() {
+        if let Some(port) = self.config.get_ports().first().filter(|port| **port != 5432) {
             write!(f, ":{port}")?;
         }
         write!(f, "/{}", self.config.get_dbname().unwrap_or_default())?;

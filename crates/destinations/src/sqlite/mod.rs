@@ -126,11 +126,20 @@ impl Sqlite {
     /// [`DestinationError::Unreachable`] when the file cannot be opened or is no SQLite database;
     /// [`DestinationError::InUse`] when another process writes to it.
     pub async fn open(path: &Path) -> Result<Self, DestinationError> {
+        Self::open_with_pages_max(path, u32::MAX - 1).await
+    }
+
+    /// The same, with a bound on the file's size, in pages of 4,096 bytes. Beyond it, writing ends in
+    /// [`DestinationError::Full`].
+    ///
+    /// # Errors
+    /// As [`Sqlite::open`].
+    pub async fn open_with_pages_max(path: &Path, pages_max: u32) -> Result<Self, DestinationError> {
         let path = path.to_owned();
         let label: Arc<str> = format!("sqlite:{}", path.display()).into();
         let opened = {
             let label = label.clone();
-            blocking(move || open::connect(&path, &label)).await?
+            blocking(move || open::connect(&path, &label, pages_max)).await?
         };
         let (connection, lock) = opened;
         Ok(Self { label, connection: Arc::new(Mutex::new(connection)), tables: RwLock::default(), _lock: lock })

@@ -13,7 +13,7 @@ use super::{SqlTable, sql_type};
 use crate::meta;
 use crate::names::quote;
 
-pub(super) fn connect(path: &Path, label: &str) -> Result<(Connection, File), DestinationError> {
+pub(super) fn connect(path: &Path, label: &str, pages_max: u32) -> Result<(Connection, File), DestinationError> {
     let unreachable = |source: Box<dyn std::error::Error + Send + Sync>| DestinationError::Unreachable {
         destination: label.to_owned(),
         source,
@@ -32,20 +32,21 @@ pub(super) fn connect(path: &Path, label: &str) -> Result<(Connection, File), De
         Err(TryLockError::Error(e)) => return Err(unreachable(Box::new(e))),
     }
     let connection = Connection::open(path).map_err(|e| sqlite(label, "open the file", e))?;
-    configure(&connection).map_err(|e| match e.sqlite_error_code() {
+    configure(&connection, pages_max).map_err(|e| match e.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DiskFull) => sqlite(label, "open the file", e),
         _ => unreachable(Box::new(e)),
     })?;
     Ok((connection, lock))
 }
 
-fn configure(connection: &Connection) -> rusqlite::Result<()> {
+fn configure(connection: &Connection, pages_max: u32) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_secs(30))?;
     // FULL: a commit that was answered survives a power cut, and with it the position that it moved.
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; \
          PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4000;",
     )?;
+    connection.pragma_update(None, "max_page_count", pages_max)?;
     connection.set_prepared_statement_cache_capacity(256);
     Ok(())
 }

@@ -1,0 +1,124 @@
+//! Postgres keeps the contract of a destination.
+//!
+//! Needs a server: `TIDEGATE_TEST_POSTGRES` names one where databases may be made. The project's test command starts
+//! one; without it these tests say that they did not run.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use tidegate_destinations::{DestinationUrl, Postgres, inspect};
+use tidegate_sync::conformance::{self, Factory};
+use tidegate_sync::{Destination, DestinationError};
+
+const ORG: &str = "00D000000000001EAA";
+
+/// One schema per check; dropped at the end.
+struct Schemas {
+    url: String,
+    mark: String,
+}
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+impl Schemas {
+    fn new() -> Option<Self> {
+        let Ok(url) = std::env::var("TIDEGATE_TEST_POSTGRES") else {
+            eprintln!("not run: TIDEGATE_TEST_POSTGRES names no server");
+            return None;
+        };
+        let mark = format!("t{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        Some(Self { url, mark })
+    }
+
+    fn url(&self, name: &str) -> DestinationUrl {
+        let separator = if self.url.contains('?') { '&' } else { '?' };
+        format!("{}{separator}schema={}_{name}", self.url, self.mark).parse().unwrap()
+    }
+
+    async fn open(&self, name: &str) -> Result<Postgres, DestinationError> {
+        match self.url(name) {
+            DestinationUrl::Postgres(url) => Postgres::open(&url).await,
+            DestinationUrl::Sqlite(_) => panic!("TIDEGATE_TEST_POSTGRES is no Postgres URL"),
+        }
+    }
+
+    async fn execute(&self, sql: &str) {
+        let (client, connection) = tokio_postgres::connect(&self.url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(sql).await.unwrap();
+    }
+
+    async fn drop_all(&self) {
+        self.execute(&format!(
+            "DO $$ DECLARE s text; BEGIN FOR s IN SELECT nspname FROM pg_namespace WHERE nspname LIKE '{}\\_%' \
+             LOOP EXECUTE format('DROP SCHEMA %I CASCADE', s); END LOOP; END $$",
+            self.mark
+        ))
+        .await;
+    }
+}
+
+#[async_trait]
+impl Factory for Schemas {
+    async fn connect(&self, name: &str) -> Result<Box<dyn Destination>, DestinationError> {
+        Ok(Box::new(self.open(name).await?))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conformance() {
+    let Some(schemas) = Schemas::new() else { return };
+    let report = conformance::run(&schemas).await;
+    schemas.drop_all().await;
+    report.assert();
+}
+
+#[tokio::test]
+async fn altered_tables_are_refused_with_the_difference() {
+    let Some(schemas) = Schemas::new() else { return };
+    let table = conformance::table(0, "Widget__c");
+    let column = table.columns[1].field.to_lowercase();
+    for (n, (sql, expected)) in [
+        ("ALTER TABLE {t} DROP COLUMN \"{column}\"", "is gone"),
+        ("DROP TABLE {t}", "it is gone, although rows were replicated into it"),
+        ("ALTER TABLE {t} ALTER COLUMN \"{column}\" TYPE varchar(5) USING NULL", "has type character varying(5)"),
+        ("ALTER TABLE {t} DROP CONSTRAINT widget__c_pkey", "its primary key"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("altered{n}");
+        let destination = schemas.open(&name).await.unwrap();
+        destination.open(ORG, std::slice::from_ref(&table)).await.unwrap();
+        drop(destination);
+        let live = format!("\"{}_{name}\".widget__c", schemas.mark);
+        schemas.execute(&sql.replace("{t}", &live).replace("{column}", &column)).await;
+        let destination = schemas.open(&name).await.unwrap();
+        let error = destination.open(ORG, std::slice::from_ref(&table)).await.unwrap_err();
+        assert!(matches!(&error, DestinationError::Altered { what, .. } if what.contains(expected)), "{error:?}");
+    }
+    schemas.drop_all().await;
+}
+
+#[tokio::test]
+async fn inspection_and_the_second_writer() {
+    let Some(schemas) = Schemas::new() else { return };
+    assert_eq!(inspect(&schemas.url("a")).await.unwrap(), None);
+    let destination = schemas.open("a").await.unwrap();
+    destination.open(ORG, &[conformance::table(0, "Widget__c")]).await.unwrap();
+    let found = inspect(&schemas.url("a")).await.unwrap().unwrap();
+    assert_eq!((found.org_id.as_str(), found.tables[0].table.as_str()), (ORG, "widget__c"));
+    let second = schemas.open("a").await;
+    assert!(matches!(second, Err(DestinationError::InUse { .. })));
+    drop(destination);
+    schemas.drop_all().await;
+}
+
+#[tokio::test]
+async fn an_unreachable_server_is_named_without_its_password() {
+    let url: DestinationUrl = "postgres://me:secret@127.0.0.1:1/crm".parse().unwrap();
+    let DestinationUrl::Postgres(url) = url else { panic!("it is a Postgres URL") };
+    let Err(error) = Postgres::open(&url).await else { panic!("nothing listens there") };
+    let text = format!("{error} {error:?}");
+    assert!(matches!(error, DestinationError::Unreachable { .. }) && !text.contains("secret"), "{text}");
+}
