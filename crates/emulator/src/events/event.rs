@@ -9,7 +9,8 @@ use super::schema::{EventSchema, Kind, Slot};
 use super::{ReplayId, avro};
 use crate::schema::FieldId;
 use crate::store::Row;
-use crate::{Millis, RecordId, Value};
+use crate::value::ValueRef;
+use crate::{Millis, RecordId};
 
 /// `changeType` of the header; the order is that of the Avro enumeration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -153,7 +154,7 @@ impl Event {
         for field in &self.changed {
             let Some(place) = self.schema.place(*field) else { continue };
             changed.insert(place);
-            if self.row.as_ref().is_some_and(|row| row.get(*field).is_null()) {
+            if self.row.as_ref().is_some_and(|row| row.get_ref(*field).is_null()) {
                 nulled.insert(place);
             }
         }
@@ -174,19 +175,19 @@ impl Event {
 
     fn body(&self, out: &mut Vec<u8>) {
         let value = |field: FieldId| match &self.row {
-            Some(row) if self.change != ChangeType::Update || self.changed.contains(&field) => row.get(field),
-            _ => Value::Null,
+            Some(row) if self.change != ChangeType::Update || self.changed.contains(&field) => row.get_ref(field),
+            _ => ValueRef::Null,
         };
         for slot in &self.schema.slots {
             match slot {
-                Slot::Plain(field, kind) => plain(out, *kind, &value(*field)),
+                Slot::Plain(field, kind) => plain(out, *kind, value(*field)),
                 Slot::Compound(parts) => {
                     let values: Vec<_> = parts.iter().map(|(field, kind)| (*kind, value(*field))).collect();
                     if values.iter().all(|(_, v)| v.is_null()) {
                         out.push(avro::NULL);
                     } else {
                         out.push(avro::SECOND_BRANCH);
-                        values.iter().for_each(|(kind, v)| plain(out, *kind, v));
+                        values.iter().for_each(|(kind, v)| plain(out, *kind, *v));
                     }
                 }
             }
@@ -195,18 +196,18 @@ impl Event {
 }
 
 /// A nullable plain value. What the schema's type cannot hold is left null.
-fn plain(out: &mut Vec<u8>, kind: Kind, value: &Value) {
+fn plain(out: &mut Vec<u8>, kind: Kind, value: ValueRef<'_>) {
     out.push(avro::SECOND_BRANCH);
     match (kind, value) {
-        (Kind::String, Value::Text(text)) => avro::string(out, text),
-        (Kind::String, Value::Id(id)) => avro::string(out, &id.to_string()),
-        (Kind::Boolean, Value::Bool(b)) => avro::boolean(out, *b),
-        (Kind::Int, Value::Int(n)) if i32::try_from(*n).is_ok() => avro::long(out, *n),
-        (Kind::Long, Value::Int(n) | Value::DateTime(n)) => avro::long(out, *n),
-        (Kind::Long, Value::Time(ms)) => avro::long(out, i64::from(*ms)),
-        (Kind::Long, Value::Date(date)) => avro::long(out, midnight(*date)),
-        (Kind::Double, Value::Int(n)) => avro::double(out, *n as f64),
-        (Kind::Double, Value::Decimal(n)) => avro::double(out, n.to_f64().unwrap_or(f64::NAN)),
+        (Kind::String, ValueRef::Text(text)) => avro::string(out, text),
+        (Kind::String, ValueRef::Id(id)) => avro::string(out, &id.to_string()),
+        (Kind::Boolean, ValueRef::Bool(b)) => avro::boolean(out, b),
+        (Kind::Int, ValueRef::Int(n)) if i32::try_from(n).is_ok() => avro::long(out, n),
+        (Kind::Long, ValueRef::Int(n) | ValueRef::DateTime(n)) => avro::long(out, n),
+        (Kind::Long, ValueRef::Time(ms)) => avro::long(out, i64::from(ms)),
+        (Kind::Long, ValueRef::Date(date)) => avro::long(out, midnight(date)),
+        (Kind::Double, ValueRef::Int(n)) => avro::double(out, n as f64),
+        (Kind::Double, ValueRef::Decimal(n)) => avro::double(out, n.to_f64().unwrap_or(f64::NAN)),
         _ => {
             out.pop();
             out.push(avro::NULL);

@@ -10,6 +10,7 @@ use crate::RecordId;
 use crate::schema::{FieldId, ObjectId, Schema};
 use crate::settings::Settings;
 use crate::store::{ChangeKind, RecordChange, Row};
+use crate::value::ValueRef;
 
 /// An event before it has a place on the bus.
 #[derive(Debug)]
@@ -146,7 +147,7 @@ fn what_to_tell(net: &Net, schema: &EventSchema) -> Option<(ChangeType, Box<[Fie
 
 fn changed_fields(net: &Net, schema: &EventSchema) -> Option<Box<[FieldId]>> {
     let differs = |f: FieldId| match (&net.before, &net.after) {
-        (Some(before), Some(after)) => before.get(f) != after.get(f),
+        (Some(before), Some(after)) => before.get_ref(f) != after.get_ref(f),
         _ => true,
     };
     let mut changed: Vec<_> = if net.first == ChangeKind::Delete {
@@ -159,7 +160,8 @@ fn changed_fields(net: &Net, schema: &EventSchema) -> Option<Box<[FieldId]>> {
     // Only fields moved that no event carries (a system stamp, the date of the last activity): no event.
     let stamp = schema.last_modified_date.filter(|f| schema.place(*f).is_some());
     let invisible = |f: &FieldId| schema.place(*f).is_none();
-    if changed.is_empty() && (net.first == ChangeKind::Delete || net.changed.iter().any(invisible)) {
+    let stamped = stamp.is_some_and(|f| net.changed.contains(&f));
+    if changed.is_empty() && !stamped && (net.first == ChangeKind::Delete || net.changed.iter().any(invisible)) {
         return None;
     }
     let companions: Vec<_> = changed.iter().filter_map(|f| schema.companion(*f)).collect();
@@ -173,8 +175,8 @@ fn changed_fields(net: &Net, schema: &EventSchema) -> Option<Box<[FieldId]>> {
 
 /// Whether the event would be over the size that the bus delivers. Only long texts can bring it there.
 fn is_too_large(schema: &EventSchema, row: &Row, change: ChangeType, changed: &[FieldId], settings: &Settings) -> bool {
-    let size = |field: &FieldId| match row.get(*field) {
-        crate::Value::Text(text) => text.len(),
+    let size = |field: &FieldId| match row.get_ref(*field) {
+        ValueRef::Text(text) => text.len(),
         _ => 0,
     };
     let told = |field: &&FieldId| change != ChangeType::Update || changed.contains(field);
@@ -200,7 +202,7 @@ fn merges(known: &Draft, next: &Draft, most: usize) -> bool {
         (Some(a), Some(b)) => (a, b),
         _ => return false,
     };
-    let same = |field: &FieldId| a.get(*field) == b.get(*field);
+    let same = |field: &FieldId| a.get_ref(*field) == b.get_ref(*field);
     match known.change {
         ChangeType::Update => known.changed.iter().all(same),
         _ => known.schema.slots.iter().all(|slot| match slot {
