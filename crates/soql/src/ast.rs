@@ -245,7 +245,8 @@ pub struct Value {
 /// A literal value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Literal {
-    /// `'text'`, unescaped. For `LIKE`, `\_` and `\%` keep their backslash, since they differ from `_` and `%`.
+    /// `'text'`, unescaped. After `LIKE` it is a pattern, in which `\_`, `\%` and `\\` keep their backslash (two
+    /// characters each): they stand for the character itself, where a bare `_` or `%` is a wildcard.
     String(String),
     /// A number, exact.
     Number(Decimal),
@@ -259,11 +260,11 @@ pub enum Literal {
     DateTime(Timestamp),
     /// `03:04:05.000Z`.
     Time(Time),
-    /// `USD5000`: ISO code and amount.
+    /// `USD5000`: ISO code in upper case and amount.
     Currency(String, Decimal),
     /// `TODAY`, `LAST_N_DAYS:7`: the name in upper case and its number.
     DateLiteral(DateLiteral),
-    /// `:name`, before it is bound.
+    /// `:name` (in Apex also `:record.Field`), before it is bound.
     Bind(String),
 }
 

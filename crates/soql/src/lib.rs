@@ -1,3 +1,23 @@
 //! SOQL text: parse it, print it, bind values into it. No I/O.
+//!
+//! ```
+//! let query = tidegate_soql::parse("select Id, Owner.Name from Account where CreatedDate = LAST_N_DAYS:7")?;
+//! assert_eq!(query.from.object.dotted(), "Account");
+//! assert_eq!(
+//!     query.to_string(),
+//!     "SELECT Id, Owner.Name FROM Account WHERE CreatedDate = LAST_N_DAYS:7",
+//! );
+//! # Ok::<(), tidegate_soql::ParseError>(())
+//! ```
 
 pub mod ast;
+mod error;
+mod keywords;
+mod lex;
+mod parse;
+mod print;
+
+pub use error::{ParseError, ParseErrorKind};
+pub use keywords::{date_literals, date_literals_with_number, is_reserved};
+pub use parse::{MAX_LENGTH, parse};
+pub use print::quote_string;
