@@ -175,7 +175,7 @@ fn depth_is_bounded() {
     for source in [
         nested("(", "a = 1", ")", 65),
         nested("(", "a = 1", ")", 40_000),
-        nested("(NOT ", "a = 1", ")", 15_000),
+        nested("(NOT ", "a = 1", ")", 10_000),
         nested("f(", "a", ") = 1", 20_000),
         nested("a IN (SELECT b FROM C WHERE ", "a = 1", ")", 2_900),
         format!("SELECT {}Id", "(SELECT ".repeat(10_000)),
