@@ -14,6 +14,7 @@ mod table;
 
 pub use change::{ChangeKind, RecordChange};
 pub use row::Row;
+pub(crate) use table::State;
 pub use table::{Binned, Table};
 
 /// Every record of the org, live and soft-deleted.

@@ -1,0 +1,1 @@
+//! Tests of the rules over a small schema of every kind of field.

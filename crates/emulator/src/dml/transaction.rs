@@ -1,0 +1,157 @@
+//! One transaction: every step that was taken, so that it can be taken back, and in the end what changed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::WriteContext;
+use crate::schema::{FieldId, ObjectId, ObjectType, Schema};
+use crate::settings::Settings;
+use crate::store::{Binned, ChangeKind, RecordChange, Row, State, Store, Values};
+use crate::{Millis, RecordId, Value};
+
+pub(super) struct Transaction<'a> {
+    pub(super) schema: Arc<Schema>,
+    pub(super) store: &'a mut Store,
+    pub(super) settings: &'a Settings,
+    pub(super) context: &'a WriteContext,
+    steps: Vec<Step>,
+    /// Reference fields that point at an object, looked up once.
+    pub(super) incoming: HashMap<ObjectId, Arc<[super::delete::Incoming]>>,
+}
+
+/// How a record stood before one step.
+struct Step {
+    object: ObjectId,
+    id: RecordId,
+    before: State,
+    deletion: Option<Millis>,
+    /// Whether the event bus hears of it.
+    told: bool,
+}
+
+impl<'a> Transaction<'a> {
+    pub(super) fn new(
+        schema: Arc<Schema>,
+        store: &'a mut Store,
+        settings: &'a Settings,
+        context: &'a WriteContext,
+    ) -> Self {
+        Self { schema, store, settings, context, steps: Vec::new(), incoming: HashMap::new() }
+    }
+
+    pub(super) fn object(&self, object: ObjectId) -> Arc<ObjectType> {
+        Arc::clone(self.schema.object(object))
+    }
+
+    /// A place to go back to.
+    pub(super) fn savepoint(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Takes back every step since this place, the last one first.
+    pub(super) fn rollback(&mut self, savepoint: usize) {
+        for step in self.steps.drain(savepoint.min(self.steps.len())..).rev() {
+            let table = self.store.table_mut(step.object);
+            table.set(step.id, step.before);
+            table.set_deletion(step.id, step.deletion);
+        }
+    }
+
+    pub(super) fn put(&mut self, object: ObjectId, id: RecordId, values: &Values, told: bool) {
+        self.step(object, id, Some((Arc::new(Row::new(values)), None)), None, told);
+    }
+
+    pub(super) fn bin(&mut self, object: ObjectId, id: RecordId, values: &Values, binned: Binned) {
+        self.step(object, id, Some((Arc::new(Row::new(values)), Some(binned))), Some(binned.at), true);
+    }
+
+    pub(super) fn remove(&mut self, object: ObjectId, id: RecordId) {
+        self.step(object, id, None, Some(self.context.now), true);
+    }
+
+    fn step(&mut self, object: ObjectId, id: RecordId, state: State, deletion: Option<Millis>, told: bool) {
+        let table = self.store.table_mut(object);
+        let remembered = table.deletion(id);
+        let before = table.set(id, state);
+        table.set_deletion(id, deletion);
+        self.steps.push(Step { object, id, before, deletion: remembered, told });
+    }
+
+    /// The second that records are stamped with, as milliseconds; never before what the record says already, so that
+    /// a clock set back does not hide a change from readers by `SystemModstamp`.
+    pub(super) fn stamp(&self, earlier: Option<&Value>) -> Value {
+        let now = self.context.now - self.context.now.rem_euclid(1000);
+        let floor = earlier.and_then(Value::as_millis).unwrap_or(Millis::MIN);
+        Value::DateTime(now.max(floor))
+    }
+
+    /// Sets `SystemModstamp`, and with `by_user` who changed the record last and when.
+    pub(super) fn touch(&self, object: &ObjectType, values: &mut Values, by_user: bool) {
+        let dates: &[&str] = if by_user { &["SystemModstamp", "LastModifiedDate"] } else { &["SystemModstamp"] };
+        for name in dates {
+            if let Some((field, _)) = object.field(name) {
+                let stamp = self.stamp(values.get(&field));
+                values.insert(field, stamp);
+            }
+        }
+        if by_user && let Some((field, _)) = object.field("LastModifiedById") {
+            values.insert(field, Value::Id(self.context.user));
+        }
+    }
+
+    /// What the transaction did, one change per record in the order in which they were first touched.
+    pub(super) fn finish(self) -> Vec<RecordChange> {
+        let mut order: Vec<Step> = Vec::with_capacity(self.steps.len());
+        let mut seen: HashMap<(ObjectId, RecordId), usize> = HashMap::new();
+        for step in self.steps {
+            match seen.get(&(step.object, step.id)).and_then(|at| order.get_mut(*at)) {
+                Some(first) => first.told |= step.told,
+                None => {
+                    seen.insert((step.object, step.id), order.len());
+                    order.push(step);
+                }
+            }
+        }
+        let (schema, store) = (self.schema, self.store);
+        order.into_iter().filter(|step| step.told).filter_map(|step| change(&schema, store, step)).collect()
+    }
+}
+
+fn change(schema: &Schema, store: &Store, step: Step) -> Option<RecordChange> {
+    let Step { object, id, before, .. } = step;
+    let after = store.table(object).and_then(|table| table.state(id));
+    let is_live = |state: &State| matches!(state, Some((_, None)));
+    let kind = match (is_live(&before), is_live(&after)) {
+        (true, true) => ChangeKind::Update,
+        (true, false) => ChangeKind::Delete,
+        (false, true) if before.is_some() => ChangeKind::Undelete,
+        (false, true) => ChangeKind::Create,
+        // Made and deleted at once, or taken out of the recycle bin for good: no event (documented for the latter).
+        (false, false) => return None,
+    };
+    let (before, after) = (before.map(|(row, _)| row), after.map(|(row, _)| row));
+    let changed = match (kind, &before, &after) {
+        (ChangeKind::Update, Some(before), Some(after)) => changed_fields(schema.object(object), before, after),
+        _ => Vec::new(),
+    };
+    Some(RecordChange { object, id, kind, before, after, changed })
+}
+
+/// Fields that differ. An update always names `LastModifiedDate` when `SystemModstamp` is the only other thing that
+/// could have moved: a save without a change is still a save (unconfirmed: what a real org sends for one).
+fn changed_fields(object: &ObjectType, before: &Row, after: &Row) -> Vec<FieldId> {
+    let modified = object.field("LastModifiedDate").map(|(field, _)| field);
+    let stamp = object.field("SystemModstamp").map(|(field, _)| field);
+    let mut changed: Vec<FieldId> = object
+        .enumerate()
+        .map(|(field, _)| field)
+        .filter(|field| before.get_ref(*field) != after.get_ref(*field))
+        .collect();
+    if changed.iter().all(|field| Some(*field) == stamp)
+        && let Some(modified) = modified
+    {
+        changed.push(modified);
+        changed.sort();
+    }
+    changed
+}
