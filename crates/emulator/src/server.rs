@@ -153,7 +153,8 @@ impl Emulator {
         let door = |scheme| Door { state: state.clone(), router: router(state.clone()), scheme };
         plain.spawn(door("http"), None, &tasks, &stop);
         tls.spawn(door("https"), Some(keys.tls(&["h2", "http/1.1"])?), &tasks, &stop);
-        let _ = pubsub;
+        let grpc = Door { router: crate::grpc::routes(state.clone()), ..door("https") };
+        pubsub.spawn(grpc, Some(keys.tls(&["h2"])?), &tasks, &stop);
         Ok(Self { state, credentials, ca_pem: keys.ca_pem, url, tls_url, pubsub: pubsub_address, dir, stop, tasks })
     }
 

@@ -143,7 +143,7 @@ impl Bus {
     ) -> Result<(), UnknownEntity> {
         let (_, object) = schema
             .find(entity)
-            .filter(|(_, object)| super::supports_change_events(object))
+            .filter(|(_, object)| object.change_events)
             .ok_or_else(|| UnknownEntity(entity.to_owned()))?;
         let draft = Draft {
             schema: self.current_schema(object),

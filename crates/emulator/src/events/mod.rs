@@ -19,7 +19,7 @@ mod schema;
 mod tests;
 
 pub use bitmap::{FieldSet, Place};
-pub use entity::{Topic, event_name, is_selected, supports_change_events};
+pub use entity::{Topic, event_name, is_selected};
 pub use event::{ChangeType, Event, Records, Transaction};
 pub use faults::{StreamFailure, UnknownEntity};
 pub use log::{Batch, Bus, Cursor, ReadError, Start};
