@@ -291,7 +291,8 @@ impl ObjectType {
         let mut found = Vec::new();
         // An object without records of its own (`Name`) is nobody's child.
         let fields = self.flags.queryable.then_some(&self.fields);
-        for field in fields.into_iter().flatten() {
+        // `MasterRecordId`, which tells into what a record was merged, is never shown as a relationship of the parent.
+        for field in fields.into_iter().flatten().filter(|f| f.name != "MasterRecordId") {
             for parent in &field.reference_to {
                 let child = ChildRelationship {
                     child_object: self.name.clone(),
@@ -323,3 +324,6 @@ impl ObjectType {
         self.by_name = self.enumerate().map(|(id, f)| (f.name.to_ascii_lowercase(), id)).collect();
     }
 }
+
+#[cfg(test)]
+mod tests;
