@@ -11,12 +11,14 @@
 //! ```
 
 pub mod ast;
+mod bind;
 mod error;
 mod keywords;
 mod lex;
 mod parse;
 mod print;
 
+pub use bind::{BindError, BindValue, bind, escape_pattern};
 pub use error::{ParseError, ParseErrorKind};
 pub use keywords::{date_literals, date_literals_with_number, is_reserved};
 pub use parse::{MAX_LENGTH, parse};

@@ -8,6 +8,8 @@ mod query;
 mod select;
 mod value;
 
+pub(crate) use value::{check_date, check_instant};
+
 use crate::ast::{Name, Query, Span};
 use crate::error::{ParseError, ParseErrorKind};
 use crate::keywords::is_reserved;

@@ -66,16 +66,16 @@ impl Parser<'_> {
     fn from(&mut self) -> Result<From> {
         self.expect_word("FROM")?;
         let object = self.path("an object name")?;
-        let alias = self.from_alias()?;
+        let alias = self.object_alias()?;
         let mut also = Vec::new();
         while self.eat(Kind::Comma) {
             let path = self.path("a relationship path")?;
-            also.push((path, self.from_alias()?));
+            also.push((path, self.object_alias()?));
         }
         Ok(From { object, alias, also })
     }
 
-    fn from_alias(&mut self) -> Result<Option<Name>> {
+    fn object_alias(&mut self) -> Result<Option<Name>> {
         if self.eat_word("AS") {
             return self.alias_name().map(Some);
         }

@@ -118,7 +118,10 @@ impl Parser<'_> {
             Operand::Function(function) if function.name.text.eq_ignore_ascii_case("DISTANCE") => {
                 self.not_allowed("DISTANCE", "inside another function", function.span)
             }
-            Operand::Function(function) => Ok(Argument::Function(function)),
+            Operand::Function(function) => match function.arguments.as_slice() {
+                [Argument::Function(third)] => self.not_allowed("a third function", "inside two others", third.span),
+                _ => Ok(Argument::Function(function)),
+            },
         }
     }
 
