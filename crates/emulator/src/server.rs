@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::http::serve::Door;
 use crate::http::{AppState, SharedOrg, router};
-use crate::oauth::{App, Password};
+use crate::oauth::{App, Password, PermittedUsers};
 use crate::settings::Settings;
 use crate::{ApiError, Org};
 
@@ -239,7 +239,7 @@ fn prepare(config: &Config, now: crate::Millis) -> Result<(Org, Keys, Credential
         certificate: keys.jwt_certificate(),
         scope: SCOPE.into(),
         jwt_bearer: true,
-        pre_authorised: None,
+        permitted_users: PermittedUsers::Everybody,
         client_credentials: true,
         run_as: Some(admin),
         blocked: false,

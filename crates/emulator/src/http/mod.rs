@@ -7,6 +7,7 @@ use crate::ApiError;
 pub mod body;
 pub mod control;
 pub mod error;
+mod identity;
 pub mod log;
 pub mod oauth;
 pub mod serve;

@@ -1,10 +1,234 @@
-//! Routes of the sign-in service.
+//! Routes of the sign-in service: token, revoke, introspect, userinfo, the identity URL, and discovery.
+
+use std::collections::HashMap;
 
 use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use serde_json::{Value as Json, json};
+use url::form_urlencoded;
 
-use super::state::AppState;
+use super::error::json_response;
+use super::identity;
+use super::session::bearer;
+use super::state::{AppState, Origin};
+use crate::RecordId;
+use crate::oauth::{Asked, ClientAuth, Grant, OauthError, by_id, authenticate, token};
 
 /// Sign-in routes.
 pub fn routes() -> Router<AppState> {
     Router::new()
+        .route("/services/oauth2/token", post(give_token).fallback(must_post))
+        .route("/services/oauth2/revoke", get(revoke).post(revoke))
+        .route("/services/oauth2/introspect", post(introspect).fallback(must_post))
+        .route("/services/oauth2/userinfo", get(userinfo).post(userinfo))
+        .route("/id/keys", get(keys))
+        .route("/id/{org}/{user}", get(identity_of))
+        .route("/.well-known/openid-configuration", get(discovery))
+}
+
+type Form = HashMap<String, String>;
+
+/// Parameters of the query and of the form body; the body's win.
+fn form(uri: &Uri, body: &[u8]) -> Form {
+    let query = uri.query().unwrap_or_default().as_bytes();
+    form_urlencoded::parse(query).chain(form_urlencoded::parse(body)).into_owned().collect()
+}
+
+fn client_auth(headers: &HeaderMap, form: &Form) -> ClientAuth {
+    let basic = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
+        .and_then(|(_, value)| STANDARD.decode(value.trim()).ok())
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    if let Some((key, secret)) = basic.as_deref().and_then(|pair| pair.split_once(':')) {
+        return ClientAuth { client_id: Some(key.into()), client_secret: Some(secret.into()), basic: true };
+    }
+    ClientAuth {
+        client_id: form.get("client_id").cloned(),
+        client_secret: form.get("client_secret").cloned(),
+        basic: false,
+    }
+}
+
+async fn give_token(
+    State(state): State<AppState>,
+    Origin(origin): Origin,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let form = form(&uri, &body);
+    let asked = Asked { form: &form, client: client_auth(&headers, &form), origin: &origin };
+    let granted = token(&mut state.org.write(), &asked, state.now());
+    match granted {
+        Ok(members) => render(StatusCode::OK, &members, &form, &headers),
+        Err(error) => failure(&error, &form, &headers),
+    }
+}
+
+async fn must_post(uri: Uri, headers: HeaderMap) -> Response {
+    failure(&OauthError::new("invalid_request", "must use HTTP POST"), &form(&uri, b""), &headers)
+}
+
+fn failure(error: &OauthError, form: &Form, headers: &HeaderMap) -> Response {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+    let members = [("error", error.error.to_owned()), ("error_description", error.description.clone())];
+    render(status, &members, form, headers)
+}
+
+/// JSON, or form-encoded where `format` or `Accept` asks for it.
+fn render(status: StatusCode, members: &[(&str, String)], form: &Form, headers: &HeaderMap) -> Response {
+    const ENCODED: &str = "application/x-www-form-urlencoded";
+    let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
+    let encoded = form.get("format").map_or(accept == Some(ENCODED), |f| f == "urlencoded");
+    let mut response = if encoded {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(members).finish();
+        let mut response = (status, body).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(ENCODED));
+        response
+    } else {
+        let object = members.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        json_response(status, &Json::Object(object))
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache,must-revalidate,max-age=0,no-store,private"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+async fn revoke(State(state): State<AppState>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let form = form(&uri, &body);
+    let Some(token) = form.get("token").filter(|t| !t.is_empty()) else {
+        return failure(&OauthError::missing("token"), &form, &headers);
+    };
+    let now = state.now();
+    let mut org = state.org.write();
+    let alive = org.access.look(token, now).is_some();
+    if org.access.revoke(token) && alive {
+        return StatusCode::OK.into_response();
+    }
+    failure(&OauthError::new("unsupported_token_type", "this token type is not supported"), &form, &headers)
+}
+
+async fn introspect(
+    State(state): State<AppState>,
+    Origin(origin): Origin,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let form = form(&uri, &body);
+    let now = state.now();
+    let org = state.org.read();
+    let app = match authenticate(&org, &client_auth(&headers, &form)) {
+        Ok(app) => app,
+        Err(error) => return failure(&error, &form, &headers),
+    };
+    let Some(token) = form.get("token").filter(|t| !t.is_empty()) else {
+        return failure(&OauthError::missing("token"), &form, &headers);
+    };
+    let inactive = json!({ "active": false });
+    let answer = match org.access.look(token, now).filter(|grant| grant.client_id == app.client_id) {
+        None => inactive,
+        Some(grant) => json!({
+            "active": true,
+            "scope": grant.scope,
+            "client_id": grant.client_id,
+            "username": by_id(&org, grant.user).map(|u| u.text(&org, "Username")),
+            "sub": format!("{origin}/id/{}/{}", org.settings.org_id, grant.user),
+            "token_type": "access_token",
+            "exp": grant.expires_at / 1000,
+            "iat": grant.issued_at / 1000,
+            "nbf": grant.issued_at / 1000,
+        }),
+    };
+    json_response(StatusCode::OK, &answer)
+}
+
+/// A refusal of the identity endpoints: HTTP 403 with one word of plain text.
+fn refuse(word: &'static str) -> Response {
+    (StatusCode::FORBIDDEN, word).into_response()
+}
+
+fn identity_grant(state: &AppState, headers: &HeaderMap, form: &Form) -> Result<Grant, &'static str> {
+    let given = form.get("oauth_token").or_else(|| form.get("access_token")).map(String::as_str);
+    let token = match bearer(headers) {
+        Ok(token) => token,
+        Err(_) => given.ok_or("Missing_OAuth_Token")?,
+    };
+    state.check_token(token).map_err(|_| "Bad_OAuth_Token")
+}
+
+async fn userinfo(
+    State(state): State<AppState>,
+    Origin(origin): Origin,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let grant = match identity_grant(&state, &headers, &form(&uri, &body)) {
+        Ok(grant) => grant,
+        Err(word) => return refuse(word),
+    };
+    let org = state.org.read();
+    match by_id(&org, grant.user) {
+        Some(user) => json_response(StatusCode::OK, &identity::userinfo(&org, &user, &origin)),
+        None => refuse("Bad_OAuth_Token"),
+    }
+}
+
+async fn identity_of(
+    State(state): State<AppState>,
+    Origin(origin): Origin,
+    Path((org_id, user_id)): Path<(String, String)>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let grant = match identity_grant(&state, &headers, &form(&uri, b"")) {
+        Ok(grant) => grant,
+        Err(word) => return refuse(word),
+    };
+    let org = state.org.read();
+    if RecordId::parse(&org_id) != Some(org.settings.org_id) {
+        return refuse("Wrong_Org");
+    }
+    let Some(user) = RecordId::parse(&user_id).and_then(|id| by_id(&org, id)) else { return refuse("Bad_Id") };
+    if user.id != grant.user {
+        return refuse("No_Access");
+    }
+    json_response(StatusCode::OK, &identity::identity(&org, &user, &origin))
+}
+
+/// The keys that sign id tokens: none, for none are given out.
+async fn keys() -> Response {
+    json_response(StatusCode::OK, &json!({ "keys": [] }))
+}
+
+async fn discovery(Origin(origin): Origin) -> Response {
+    let at = |path: &str| format!("{origin}/services/oauth2/{path}");
+    json_response(
+        StatusCode::OK,
+        &json!({
+            "issuer": origin,
+            "authorization_endpoint": at("authorize"),
+            "token_endpoint": at("token"),
+            "revocation_endpoint": at("revoke"),
+            "userinfo_endpoint": at("userinfo"),
+            "jwks_uri": format!("{origin}/id/keys"),
+            "registration_endpoint": at("register"),
+            "introspection_endpoint": at("introspect"),
+            "scopes_supported": ["api", "id", "openid", "refresh_token", "web"],
+            "response_types_supported": ["code", "token", "token id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+        }),
+    )
 }

@@ -8,6 +8,17 @@ use rand::Rng;
 
 use crate::{Millis, RecordId};
 
+/// Who may use an app without being asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PermittedUsers {
+    /// Every user, as if all had approved it.
+    Everybody,
+    /// Users may authorise themselves, and these have.
+    Approved(Vec<RecordId>),
+    /// Users approved by an administrator are pre-authorised, and these are.
+    AdminApproved(Vec<RecordId>),
+}
+
 /// A connected app.
 #[derive(Clone)]
 pub struct App {
@@ -21,8 +32,8 @@ pub struct App {
     pub scope: String,
     /// Whether the JWT bearer flow is on.
     pub jwt_bearer: bool,
-    /// Users whom the app's policy pre-authorises; `None` for everybody.
-    pub pre_authorised: Option<Vec<RecordId>>,
+    /// Who may use it.
+    pub permitted_users: PermittedUsers,
     /// Whether the client credentials flow is on.
     pub client_credentials: bool,
     /// The Run-As user of the client credentials flow.
@@ -73,6 +84,8 @@ pub struct Access {
     /// Passwords by user, with the security token to be appended.
     pub passwords: HashMap<RecordId, Password>,
     tokens: HashMap<String, Token>,
+    /// Sign-ins by user in the current hour.
+    logins: HashMap<RecordId, (i64, u64)>,
 }
 
 /// How a user signs in by password.
@@ -114,6 +127,17 @@ impl Access {
         self.tokens.retain(|_, t| t.expires_at.load(Ordering::Relaxed) > now);
         self.tokens.insert(token.clone(), Token { grant, expires_at: AtomicI64::new(expires_at) });
         token
+    }
+
+    /// Counts a sign-in of this user, unless there were already `most` in this hour.
+    pub fn spend_login(&mut self, user: RecordId, now: Millis, most: u64) -> bool {
+        let hour = now.div_euclid(60 * 60 * 1000);
+        let (at, count) = self.logins.entry(user).or_insert((hour, 0));
+        if *at != hour {
+            (*at, *count) = (hour, 0);
+        }
+        *count += 1;
+        *count <= most
     }
 
     /// The grant of a living token. Use in the second half of its life extends it, as Salesforce documents it.
@@ -158,7 +182,7 @@ mod tests {
             certificate: None,
             scope: "api".into(),
             jwt_bearer: true,
-            pre_authorised: None,
+            permitted_users: PermittedUsers::Everybody,
             client_credentials: true,
             run_as: None,
             blocked: false,

@@ -1,0 +1,123 @@
+//! What the identity URL and userinfo say about a user.
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::clock::timestamp;
+use crate::oauth::User;
+use crate::{Org, Value};
+
+/// The answer of the identity URL.
+pub(super) fn identity(org: &Org, user: &User, origin: &str) -> Json {
+    let text = |field| nullable(user.text(org, field));
+    let created = user.get(org, "CreatedDate").as_millis().map(timestamp);
+    let org_id = org.settings.org_id;
+    json!({
+        "id": format!("{origin}/id/{org_id}/{}", user.id),
+        "asserted_user": true,
+        "user_id": user.id.to_string(),
+        "organization_id": org_id.to_string(),
+        "username": text("Username"),
+        "nick_name": text("CommunityNickname"),
+        "display_name": text("Name"),
+        "email": text("Email"),
+        "email_verified": true,
+        "first_name": text("FirstName"),
+        "last_name": text("LastName"),
+        "timezone": text("TimeZoneSidKey"),
+        "photos": photos(origin),
+        "addr_street": text("Street"),
+        "addr_city": text("City"),
+        "addr_state": text("State"),
+        "addr_country": text("Country"),
+        "addr_zip": text("PostalCode"),
+        "mobile_phone": text("MobilePhone"),
+        "mobile_phone_verified": false,
+        "is_lightning_login_user": false,
+        "status": { "created_date": created, "body": null },
+        "urls": urls(org, user, origin),
+        "active": user.is_active(org),
+        "user_type": "STANDARD",
+        "language": text("LanguageLocaleKey"),
+        "locale": text("LocaleSidKey"),
+        "utcOffset": 0,
+        "last_modified_date": modified(org, user),
+        "is_app_installed": true,
+    })
+}
+
+/// The answer of userinfo (OpenID Connect).
+pub(super) fn userinfo(org: &Org, user: &User, origin: &str) -> Json {
+    let text = |field| nullable(user.text(org, field));
+    let org_id = org.settings.org_id;
+    let address: Map<String, Json> =
+        [("street_address", "Street"), ("locality", "City"), ("region", "State"), ("postal_code", "PostalCode"), ("country", "Country")]
+            .into_iter()
+            .map(|(name, field)| (name.to_owned(), text(field)))
+            .filter(|(_, value)| !value.is_null())
+            .collect();
+    json!({
+        "sub": format!("{origin}/id/{org_id}/{}", user.id),
+        "user_id": user.id.to_string(),
+        "organization_id": org_id.to_string(),
+        "preferred_username": text("Username"),
+        "nickname": text("CommunityNickname"),
+        "name": text("Name"),
+        "email": text("Email"),
+        "email_verified": true,
+        "given_name": text("FirstName"),
+        "family_name": text("LastName"),
+        "zoneinfo": text("TimeZoneSidKey"),
+        "photos": photos(origin),
+        "profile": format!("{origin}/{}", user.id),
+        "picture": format!("{origin}/profilephoto/005/F"),
+        "address": address,
+        "urls": urls(org, user, origin),
+        "active": user.is_active(org),
+        "user_type": "STANDARD",
+        "language": text("LanguageLocaleKey"),
+        "locale": text("LocaleSidKey"),
+        "utcOffset": 0,
+        "updated_at": modified(org, user),
+    })
+}
+
+fn nullable(text: String) -> Json {
+    if text.is_empty() { Json::Null } else { Json::String(text) }
+}
+
+fn modified(org: &Org, user: &User) -> Json {
+    match user.get(org, "SystemModstamp") {
+        Value::DateTime(at) => Json::String(timestamp(at)),
+        _ => Json::Null,
+    }
+}
+
+fn photos(origin: &str) -> Json {
+    json!({ "picture": format!("{origin}/profilephoto/005/F"), "thumbnail": format!("{origin}/profilephoto/005/T") })
+}
+
+/// The API's entrances, with the placeholder `{version}` as Salesforce gives it.
+fn urls(org: &Org, user: &User, origin: &str) -> Json {
+    let org_id = org.settings.org_id;
+    let soap = |kind: &str| format!("{origin}/services/Soap/{kind}/{{version}}/{org_id}");
+    let rest = |path: &str| format!("{origin}/services/data/v{{version}}/{path}");
+    json!({
+        "enterprise": soap("c"),
+        "metadata": soap("m"),
+        "partner": soap("u"),
+        "rest": rest(""),
+        "sobjects": rest("sobjects/"),
+        "search": rest("search/"),
+        "query": rest("query/"),
+        "recent": rest("recent/"),
+        "tooling_soap": soap("T"),
+        "tooling_rest": rest("tooling/"),
+        "profile": format!("{origin}/{}", user.id),
+        "feeds": rest("chatter/feeds"),
+        "groups": rest("chatter/groups"),
+        "users": rest("chatter/users"),
+        "feed_items": rest("chatter/feed-items"),
+        "feed_elements": rest("chatter/feed-elements"),
+        "custom_domain": origin,
+    })
+}
