@@ -12,6 +12,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,8 +23,9 @@ use crate::http::serve::Door;
 use crate::http::{AppState, SharedOrg, router};
 use crate::oauth::{App, Password, PermittedUsers};
 use crate::settings::Settings;
-use crate::{ApiError, Org};
+use crate::{ApiError, Org, grpc, schema};
 
+mod administrator;
 mod credentials;
 mod files;
 mod keys;
@@ -153,7 +155,7 @@ impl Emulator {
         let door = |scheme| Door { state: state.clone(), router: router(state.clone()), scheme };
         plain.spawn(door("http"), None, &tasks, &stop);
         tls.spawn(door("https"), Some(keys.tls(&["h2", "http/1.1"])?), &tasks, &stop);
-        let grpc = Door { router: crate::grpc::routes(state.clone()), ..door("https") };
+        let grpc = Door { router: grpc::routes(state.clone()), ..door("https") };
         pubsub.spawn(grpc, Some(keys.tls(&["h2"])?), &tasks, &stop);
         Ok(Self { state, credentials, ca_pem: keys.ca_pem, url, tls_url, pubsub: pubsub_address, dir, stop, tasks })
     }
@@ -231,7 +233,9 @@ fn prepare(config: &Config, now: crate::Millis) -> Result<(Org, Keys, Credential
     let dir = config.dir.as_deref();
     let keys = Keys::load_or_make(dir, config.private_key_pem.as_deref())?;
     let identity = Identity::load_or_make(dir, config.identity.clone())?;
-    let mut org = Org { settings: config.settings.clone(), ..Org::default() };
+    let schema = Arc::new(schema::standard());
+    let mut org = Org { settings: config.settings.clone(), schema, ..Org::default() };
+    administrator::ensure(&mut org, &identity.username, now);
     let admin = org.settings.admin_id;
     let app = App {
         client_id: identity.client_id.clone(),

@@ -1,10 +1,335 @@
 //! `/__emulator/`: the controls of the emulator itself. Salesforce has nothing like it.
 
-use axum::Router;
+use std::fmt::Write as _;
 
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use http::{HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use serde_json::{Map, Value as Json, json};
+
+use super::error::json_response;
 use super::state::AppState;
+use crate::clock::timestamp;
+use crate::events::{ChangeType, ReplayId};
+use crate::faults::Plan;
+use crate::store::Row;
+use crate::{Millis, RecordId, Value};
 
 /// Control routes.
 pub fn routes() -> Router<AppState> {
     Router::new()
+        .route("/__emulator/org", get(org_info))
+        .route("/__emulator/clock", get(clock).post(move_clock))
+        .route("/__emulator/faults", get(list_faults).post(plan_fault).delete(clear_faults))
+        .route("/__emulator/faults/{id}", delete(remove_fault))
+        .route("/__emulator/tokens/expire", post(expire_tokens))
+        .route("/__emulator/replay/expire", post(expire_replay))
+        .route("/__emulator/events", post(disturb_events))
+        .route("/__emulator/requests", get(requests).delete(forget_requests))
+        .route("/__emulator/dump/{object}", get(dump))
+        .route("/__emulator/reset", post(reset))
+}
+
+/// A control request that could not be understood or done.
+fn refused(status: StatusCode, message: impl std::fmt::Display) -> Response {
+    json_response(status, &json!({ "error": message.to_string() }))
+}
+
+fn done(body: &Json) -> Response {
+    json_response(StatusCode::OK, body)
+}
+
+/// Reads a JSON body; an empty one is the default.
+fn read<T: for<'a> Deserialize<'a> + Default>(body: &[u8]) -> Result<T, Box<Response>> {
+    if body.is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(body).map_err(|e| Box::new(refused(StatusCode::BAD_REQUEST, e)))
+}
+
+async fn org_info(State(state): State<AppState>) -> Response {
+    let org = state.org.read();
+    let objects: Map<String, Json> = org
+        .store
+        .tables()
+        .filter(|(_, table)| !table.is_empty())
+        .map(|(id, table)| {
+            let counts = json!({ "live": table.live_len(), "deleted": table.len() - table.live_len() });
+            (org.schema.object(id).name.clone(), counts)
+        })
+        .collect();
+    done(&json!({
+        "org_id": org.settings.org_id.to_string(),
+        "user_id": org.settings.admin_id.to_string(),
+        "now_ms": state.now(),
+        "api_requests": org.usage.requests(state.now()),
+        "events": org.events.len(),
+        "latest_replay_id": org.events.latest().0,
+        "records": objects,
+    }))
+}
+
+fn clock_state(state: &AppState) -> Response {
+    let (now, clock) = (state.now(), &state.clock);
+    done(&json!({ "now_ms": now, "now": timestamp(now), "offset_ms": clock.offset_ms(), "frozen": clock.is_frozen() }))
+}
+
+async fn clock(State(state): State<AppState>) -> Response {
+    clock_state(&state)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ClockMove {
+    advance_ms: Option<i64>,
+    set: Option<Millis>,
+    freeze: Option<bool>,
+}
+
+async fn move_clock(State(state): State<AppState>, body: Bytes) -> Response {
+    let asked: ClockMove = match read(&body) {
+        Ok(asked) => asked,
+        Err(response) => return *response,
+    };
+    match asked.freeze {
+        Some(true) => state.clock.freeze(),
+        Some(false) => state.clock.run(),
+        None => {}
+    }
+    if let Some(at) = asked.set {
+        state.clock.set(at);
+    }
+    if let Some(ms) = asked.advance_ms {
+        state.clock.advance(ms);
+    }
+    {
+        let now = state.now();
+        let mut org = state.org.write();
+        let settings = org.settings.clone();
+        org.events.advance(now, &settings);
+    }
+    state.bulk_wake.notify_one();
+    clock_state(&state)
+}
+
+async fn list_faults(State(state): State<AppState>) -> Response {
+    done(&json!(state.faults.list()))
+}
+
+async fn plan_fault(State(state): State<AppState>, body: Bytes) -> Response {
+    let plan: Plan = match serde_json::from_slice(&body) {
+        Ok(plan) => plan,
+        Err(error) => return refused(StatusCode::BAD_REQUEST, error),
+    };
+    if plan.action.is_empty() {
+        return refused(StatusCode::BAD_REQUEST, "the action does nothing");
+    }
+    let id = state.faults.plan(plan);
+    json_response(StatusCode::CREATED, &json!({ "id": id }))
+}
+
+async fn clear_faults(State(state): State<AppState>) -> StatusCode {
+    state.faults.clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn remove_fault(State(state): State<AppState>, Path(id): Path<u64>) -> StatusCode {
+    if state.faults.remove(id) { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
+}
+
+async fn expire_tokens(State(state): State<AppState>) -> Response {
+    let count = state.org.write().access.revoke_all();
+    state.org.read().events.wake();
+    done(&json!({ "expired": count }))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ReplayExpiry {
+    /// Replay ids before this one; all that were given out without it.
+    before: Option<u64>,
+}
+
+async fn expire_replay(State(state): State<AppState>, body: Bytes) -> Response {
+    let asked: ReplayExpiry = match read(&body) {
+        Ok(asked) => asked,
+        Err(response) => return *response,
+    };
+    let mut org = state.org.write();
+    org.events.expire_replay_ids(asked.before.map(ReplayId));
+    done(&json!({ "latest_replay_id": org.events.latest().0 }))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+enum Disturbance {
+    /// Delivers the next so many events twice.
+    Duplicate(usize),
+    /// Delivers the last so many events again, under new replay ids.
+    DuplicateLast(usize),
+    /// Turns the next so many events into gap events.
+    GapNext(usize),
+    /// Sends a gap event for these records.
+    Gap {
+        object: String,
+        ids: Vec<String>,
+        #[serde(default)]
+        change: GapChange,
+    },
+    /// Sends an overflow event for this object.
+    Overflow { object: String },
+    /// Sends a gap event for every record of this object.
+    Wildcard { object: String },
+    /// Throws all events away and starts positions elsewhere.
+    Reset {},
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum GapChange {
+    Create,
+    #[default]
+    Update,
+    Delete,
+    Undelete,
+}
+
+async fn disturb_events(State(state): State<AppState>, body: Bytes) -> Response {
+    let asked: Disturbance = match serde_json::from_slice(&body) {
+        Ok(asked) => asked,
+        Err(error) => return refused(StatusCode::BAD_REQUEST, error),
+    };
+    let now = state.now();
+    let mut org = state.org.write();
+    let org = &mut *org;
+    let result = match asked {
+        Disturbance::Duplicate(count) => {
+            org.events.duplicate_next(count);
+            Ok(())
+        }
+        Disturbance::DuplicateLast(count) => {
+            org.events.duplicate_last(count);
+            Ok(())
+        }
+        Disturbance::GapNext(count) => {
+            org.events.gap_next(count);
+            Ok(())
+        }
+        Disturbance::Gap { object, ids, change } => {
+            let parsed: Vec<_> = ids.iter().filter_map(|id| RecordId::parse(id)).collect();
+            if parsed.is_empty() || parsed.len() != ids.len() {
+                return refused(StatusCode::BAD_REQUEST, "ids must be record ids, at least one");
+            }
+            let change = match change {
+                GapChange::Create => ChangeType::Create,
+                GapChange::Update => ChangeType::Update,
+                GapChange::Delete => ChangeType::Delete,
+                GapChange::Undelete => ChangeType::Undelete,
+            };
+            org.events.inject_gap(&org.schema, &org.settings, now, &object, &parsed, change)
+        }
+        Disturbance::Overflow { object } => org.events.inject_overflow(&org.schema, &org.settings, now, &object),
+        Disturbance::Wildcard { object } => org.events.inject_wildcard(&org.schema, &org.settings, now, &object),
+        Disturbance::Reset {} => {
+            org.events.reset_positions();
+            Ok(())
+        }
+    };
+    match result {
+        Ok(()) => done(&json!({ "latest_replay_id": org.events.latest().0 })),
+        Err(error) => refused(StatusCode::BAD_REQUEST, error),
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct LogFilter {
+    method: Option<String>,
+    /// Part of the path.
+    path: Option<String>,
+    /// Only requests with a number above this one.
+    after: u64,
+    /// Only requests that a fault was served to.
+    faulty: bool,
+}
+
+async fn requests(State(state): State<AppState>, Query(filter): Query<LogFilter>) -> Response {
+    let found = state.log.filtered(|r| {
+        r.number > filter.after
+            && filter.method.as_ref().is_none_or(|m| m.eq_ignore_ascii_case(&r.method))
+            && filter.path.as_ref().is_none_or(|p| r.path.contains(p.as_str()))
+            && (!filter.faulty || r.fault.is_some())
+    });
+    done(&json!(found))
+}
+
+async fn forget_requests(State(state): State<AppState>) -> StatusCode {
+    state.log.clear();
+    StatusCode::NO_CONTENT
+}
+
+/// How many rows are written between two looks at the org.
+const DUMP_ROWS: usize = 1_000;
+
+/// Every row of an object as JSON lines, deleted ones with `"IsDeleted":true`; nulls are left out.
+async fn dump(State(state): State<AppState>, Path(object): Path<String>) -> Response {
+    let Some((object, _)) = state.org.read().schema.find(&object).map(|(id, o)| (id, o.clone())) else {
+        return refused(StatusCode::NOT_FOUND, format_args!("no object {object}"));
+    };
+    let pages = futures::stream::unfold(Some(None::<RecordId>), move |from| {
+        let state = state.clone();
+        async move {
+            let from = from?;
+            let org = state.org.read();
+            let facts = org.schema.object(object).clone();
+            let mut text = String::new();
+            let mut last = None;
+            if let Some(table) = org.store.table(object) {
+                let start = from.unwrap_or_else(|| RecordId::from_bytes([b'0'; 15]));
+                let rows = table.rows_from(start).skip_while(|(id, _)| Some(*id) == from).take(DUMP_ROWS);
+                for (id, row) in rows {
+                    let _ = writeln!(text, "{}", raw(&facts, row));
+                    last = Some(id);
+                }
+            }
+            Some((Ok::<_, std::convert::Infallible>(text), last.map(Some)))
+        }
+    });
+    let mut response = axum::body::Body::from_stream(pages).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    response
+}
+
+fn raw(facts: &crate::schema::ObjectType, row: &Row) -> Json {
+    let mut object = Map::new();
+    for (field, facts) in facts.enumerate() {
+        let value = match row.get(field) {
+            Value::Null => continue,
+            Value::Text(text) => Json::String(text),
+            Value::Bool(b) => Json::Bool(b),
+            Value::Int(n) => json!(n),
+            Value::Decimal(n) => Json::String(n.to_string()),
+            Value::Date(date) => Json::String(date.to_string()),
+            Value::DateTime(at) => Json::String(timestamp(at)),
+            Value::Time(ms) => json!(ms),
+            Value::Id(id) => Json::String(id.to_string()),
+        };
+        object.insert(facts.name.clone(), value);
+    }
+    Json::Object(object)
+}
+
+/// Forgets faults, requests, usage and the clock's offset. Records, tokens and events stay.
+async fn reset(State(state): State<AppState>) -> StatusCode {
+    state.faults.clear();
+    state.log.clear();
+    state.org.read().usage.clear();
+    let offset = state.clock.offset_ms();
+    state.clock.run();
+    state.clock.advance(-offset);
+    StatusCode::NO_CONTENT
 }

@@ -37,7 +37,7 @@ type Form = HashMap<String, String>;
 /// Parameters of the query and of the form body; the body's win.
 fn form(uri: &Uri, body: &[u8]) -> Form {
     let query = uri.query().unwrap_or_default().as_bytes();
-    form_urlencoded::parse(query).chain(form_urlencoded::parse(body)).into_owned().collect()
+    form_urlencoded::parse(query).into_owned().chain(form_urlencoded::parse(body).into_owned()).collect()
 }
 
 fn client_auth(headers: &HeaderMap, form: &Form) -> ClientAuth {
