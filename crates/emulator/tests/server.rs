@@ -1,14 +1,10 @@
 //! An emulator starts, answers on all its doors and stops.
 #![allow(clippy::unwrap_used)]
 
-use tidegate_emulator::server::{Config, Emulator, StartError};
+mod common;
 
-fn client(emulator: &Emulator) -> reqwest::Client {
-    // Ignoring the result: another test of this process may have installed it already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let ca = reqwest::Certificate::from_pem(emulator.ca_pem().as_bytes()).unwrap();
-    reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap()
-}
+use common::client;
+use tidegate_emulator::server::{Config, Emulator, StartError};
 
 #[tokio::test]
 async fn answers_in_the_clear_and_over_tls() {

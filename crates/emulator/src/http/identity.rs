@@ -49,12 +49,17 @@ pub(super) fn identity(org: &Org, user: &User, origin: &str) -> Json {
 pub(super) fn userinfo(org: &Org, user: &User, origin: &str) -> Json {
     let text = |field| nullable(user.text(org, field));
     let org_id = org.settings.org_id;
-    let address: Map<String, Json> =
-        [("street_address", "Street"), ("locality", "City"), ("region", "State"), ("postal_code", "PostalCode"), ("country", "Country")]
-            .into_iter()
-            .map(|(name, field)| (name.to_owned(), text(field)))
-            .filter(|(_, value)| !value.is_null())
-            .collect();
+    let address: Map<String, Json> = [
+        ("street_address", "Street"),
+        ("locality", "City"),
+        ("region", "State"),
+        ("postal_code", "PostalCode"),
+        ("country", "Country"),
+    ]
+    .into_iter()
+    .map(|(name, field)| (name.to_owned(), text(field)))
+    .filter(|(_, value)| !value.is_null())
+    .collect();
     json!({
         "sub": format!("{origin}/id/{org_id}/{}", user.id),
         "user_id": user.id.to_string(),

@@ -1,6 +1,9 @@
 //! The org's HTTP doors: OAuth, REST, Bulk 2.0, and the emulator's own controls.
 
 use axum::Router;
+use tower::ServiceBuilder;
+use tower_http::compression::CompressionLayer;
+use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::ApiError;
 
@@ -27,6 +30,7 @@ pub fn router(state: AppState) -> Router {
         .merge(control::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(ServiceBuilder::new().layer(RequestDecompressionLayer::new()).layer(CompressionLayer::new()))
         .with_state(state)
 }
 

@@ -18,7 +18,7 @@ use super::identity;
 use super::session::bearer;
 use super::state::{AppState, Origin};
 use crate::RecordId;
-use crate::oauth::{Asked, ClientAuth, Grant, OauthError, by_id, authenticate, token};
+use crate::oauth::{Asked, ClientAuth, Grant, OauthError, authenticate, by_id, token};
 
 /// Sign-in routes.
 pub fn routes() -> Router<AppState> {
@@ -99,7 +99,8 @@ fn render(status: StatusCode, members: &[(&str, String)], form: &Form, headers: 
         json_response(status, &Json::Object(object))
     };
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache,must-revalidate,max-age=0,no-store,private"));
+    headers
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache,must-revalidate,max-age=0,no-store,private"));
     headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
     response
 }

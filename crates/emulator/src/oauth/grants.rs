@@ -79,7 +79,8 @@ fn jwt_bearer(org: &mut Org, asked: &Asked<'_>, now: Millis) -> Result<Granted, 
 }
 
 fn client_credentials(org: &mut Org, asked: &Asked<'_>, now: Millis) -> Result<Granted, OauthError> {
-    if ["login.salesforce.com", "test.salesforce.com"].iter().any(|host| asked.origin.ends_with(&format!("://{host}"))) {
+    if ["login.salesforce.com", "test.salesforce.com"].iter().any(|host| asked.origin.ends_with(&format!("://{host}")))
+    {
         return Err(OauthError::grant("request not supported on this domain"));
     }
     let app = authenticate(org, &asked.client)?;

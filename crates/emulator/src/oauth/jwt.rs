@@ -60,7 +60,8 @@ impl<'a> Assertion<'a> {
     /// trailing slash.
     pub(super) fn check_audience(&self, request_host: &str) -> Result<(), OauthError> {
         let accepted = |audience: &str| {
-            let host = audience.strip_prefix("https://").or_else(|| audience.strip_prefix("http://")).unwrap_or(audience);
+            let host =
+                audience.strip_prefix("https://").or_else(|| audience.strip_prefix("http://")).unwrap_or(audience);
             let host = host.strip_suffix('/').unwrap_or(host);
             host.eq_ignore_ascii_case("login.salesforce.com") || same_host(host, request_host)
         };
@@ -149,14 +150,24 @@ mod tests {
             (json!(null), Err("invalid assertion")),
         ] {
             let result = with(json!({ "exp": exp })).check_expiry(now);
-            assert_eq!(result.as_ref().map(|()| ()).map_err(|e| e.description.as_str()), expected.as_ref().map(|()| ()).map_err(|e| *e), "{exp}");
+            assert_eq!(
+                result.as_ref().map(|()| ()).map_err(|e| e.description.as_str()),
+                expected.as_ref().map(|()| ()).map_err(|e| *e),
+                "{exp}"
+            );
         }
     }
 
     #[test]
     fn malformed_assertions_are_refused() {
-        for text in ["", "a", "a.b", "a.b.c", "e30.e30.e30", "eyJhbGciOiJub25lIn0.e30.", "....", "eyJhbGciOiJSUzI1NiJ9.W10.AA"] {
-            assert_eq!(Assertion::parse(text).err().map(|e| e.description).as_deref(), Some("invalid assertion"), "{text}");
+        for text in
+            ["", "a", "a.b", "a.b.c", "e30.e30.e30", "eyJhbGciOiJub25lIn0.e30.", "....", "eyJhbGciOiJSUzI1NiJ9.W10.AA"]
+        {
+            assert_eq!(
+                Assertion::parse(text).err().map(|e| e.description).as_deref(),
+                Some("invalid assertion"),
+                "{text}"
+            );
         }
     }
 }

@@ -43,8 +43,10 @@ pub fn by_id(org: &Org, id: RecordId) -> Option<User> {
 pub fn by_username(org: &Org, username: &str) -> Option<User> {
     let (object, facts) = org.schema.find("User")?;
     let (field, _) = facts.field("Username")?;
-    let (id, row) = org.store.table(object)?.live_rows().find(|(_, row)| {
-        row.get(field).as_text().is_some_and(|name| name.eq_ignore_ascii_case(username))
-    })?;
+    let (id, row) = org
+        .store
+        .table(object)?
+        .live_rows()
+        .find(|(_, row)| row.get(field).as_text().is_some_and(|name| name.eq_ignore_ascii_case(username)))?;
     Some(User { id, row: row.clone() })
 }
