@@ -41,7 +41,7 @@ pub(crate) fn app() -> App {
         certificate: None,
         scope: "api".into(),
         jwt_bearer: false,
-        pre_authorised: None,
+        permitted_users: tidegate_emulator::oauth::PermittedUsers::Everybody,
         client_credentials: true,
         run_as: None,
         blocked: false,
