@@ -166,8 +166,8 @@ fn changed_fields(net: &Net, schema: &EventSchema) -> Option<Box<[FieldId]>> {
     }
     let companions: Vec<_> = changed.iter().filter_map(|f| schema.companion(*f)).collect();
     changed.extend(companions);
-    // An update names the stamp even when it fell into the same second as the one before.
-    changed.extend(stamp);
+    // A save names the stamp even when it fell into the same second as the one before.
+    changed.extend(stamp.filter(|_| stamped));
     changed.sort_unstable();
     changed.dedup();
     Some(changed.into_boxed_slice())
