@@ -9,6 +9,9 @@ pub struct RecordId([u8; 15]);
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const CHECKSUM: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
 
+/// The two characters of the instance (pod) that made an id, in every id of an emulated org.
+pub const INSTANCE: [u8; 2] = *b"TG";
+
 impl RecordId {
     /// The `number`-th id of the object with this key prefix, in an instance (pod) with this two-character mark.
     ///

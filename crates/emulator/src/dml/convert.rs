@@ -161,25 +161,10 @@ fn is_email(text: &str) -> bool {
         && !dots(domain)
 }
 
-/// The type as describe names it.
-pub(super) fn type_name(ty: FieldType) -> &'static str {
+/// The type as the JSON parser names it.
+fn type_name(ty: FieldType) -> &'static str {
     match ty {
-        FieldType::Boolean => "boolean",
-        FieldType::Currency => "currency",
-        FieldType::Date => "date",
-        FieldType::Datetime => "datetime",
-        FieldType::Double => "double",
-        FieldType::Email => "email",
-        FieldType::Id | FieldType::Reference => "reference",
-        FieldType::Int => "int",
-        FieldType::Long => "long",
-        FieldType::Multipicklist => "multipicklist",
-        FieldType::Percent => "percent",
-        FieldType::Phone => "phone",
-        FieldType::Picklist => "picklist",
-        FieldType::Textarea => "textarea",
-        FieldType::Time => "time",
-        FieldType::Url => "url",
-        _ => "string",
+        FieldType::Id => FieldType::Reference.name(),
+        ty => ty.name(),
     }
 }

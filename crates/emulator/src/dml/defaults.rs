@@ -22,12 +22,18 @@ pub(super) fn apply(tx: &mut Transaction<'_>, object: ObjectId, facts: &ObjectTy
     }
 }
 
-/// What a describe does not tell is the display format: eight digits, as `CaseNumber` has by default.
+/// A number in the field's display format (`SHP-{000000}`): eight digits where no format is known, as `CaseNumber` has
+/// by default.
 fn auto_number(field: &Field, number: u64) -> Value {
-    match field.ty {
-        FieldType::Int | FieldType::Long => Value::Int(i64::try_from(number).unwrap_or(i64::MAX)),
-        _ => Value::Text(format!("{number:08}")),
+    if matches!(field.ty, FieldType::Int | FieldType::Long) {
+        return Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
     }
+    let format = field.auto_number_format.as_deref().unwrap_or("{00000000}");
+    let parts = format.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
+    Value::Text(match parts {
+        Some((before, (digits, after))) => format!("{before}{number:0width$}{after}", width = digits.len().min(10)),
+        None => format!("{format}{number}"),
+    })
 }
 
 fn default(tx: &Transaction<'_>, field: &Field) -> Option<Value> {

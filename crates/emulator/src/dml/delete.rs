@@ -59,7 +59,7 @@ impl Transaction<'_> {
         if let Some((child, other)) = plan.holding.iter().find(|record| !plan.taken.contains(*record)) {
             return Err(self.held(&facts, object, id, *child, *other));
         }
-        let group = self.store.next_group();
+        let group = self.store.next_group(&plan.doomed);
         for (at, (object, id)) in plan.doomed.iter().enumerate() {
             self.take(*object, *id, Binned { at: self.context.now, group, root: at == 0 }, hard);
         }
@@ -140,21 +140,11 @@ impl Transaction<'_> {
 
     /// A record leaves the recycle bin for good, with what its delete took along.
     fn empty_from_bin(&mut self, object: ObjectId, id: RecordId, binned: Binned) {
+        let members = if binned.root { self.store.group(binned.group) } else { Vec::new() };
         self.remove(object, id);
-        if binned.root {
-            for (object, id) in self.group(binned.group) {
-                self.remove(object, id);
-            }
+        for (object, member) in members.into_iter().filter(|(_, member)| *member != id) {
+            self.remove(object, member);
         }
-    }
-
-    /// What is in the recycle bin because of this delete, by object and id.
-    pub(super) fn group(&self, group: u64) -> Vec<(ObjectId, RecordId)> {
-        let members = |(object, table): (ObjectId, &crate::store::Table)| {
-            let ids: Vec<_> = table.bin().filter(|(_, b)| b.group == group).map(|(id, _)| (object, id)).collect();
-            ids
-        };
-        self.store.tables().flat_map(members).collect()
     }
 
     /// Empties a lookup whose parent is gone. The record was not saved by anyone: only `SystemModstamp` moves

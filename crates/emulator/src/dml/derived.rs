@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use crate::schema::{FieldId, ObjectType};
-use crate::store::{Row, Values};
+use crate::schema::{FieldId, ObjectType, Schema};
+use crate::store::{Row, Store, Values};
 use crate::{RecordId, Value};
 
 /// A record about to be saved.
@@ -21,6 +21,8 @@ pub(super) struct Draft<'a> {
     pub(super) id: RecordId,
     /// The time of the save.
     pub(super) now: Value,
+    pub(super) schema: &'a Schema,
+    pub(super) store: &'a Store,
 }
 
 /// Rules by object.
@@ -62,6 +64,18 @@ impl Draft<'_> {
         }
     }
 
+    /// The account that a field points at, itself or through the record it points at.
+    fn account_of(&self, name: &str) -> Option<RecordId> {
+        let id = self.get(name)?.as_id()?;
+        let object = self.schema.by_prefix(id.prefix())?;
+        let facts = self.schema.object(object);
+        if facts.name == "Account" {
+            return Some(id);
+        }
+        let (field, _) = facts.field("AccountId")?;
+        self.store.live(object, id)?.get(field).as_id()
+    }
+
     fn given(&self, name: &str) -> bool {
         self.id_of(name).and_then(|id| self.given.get(&id)).is_some_and(|value| !value.is_null())
     }
@@ -95,8 +109,24 @@ fn photo(draft: &mut Draft<'_>) {
     }
 }
 
+/// The account of an activity is that of its `WhatId`, else that of its `WhoId`.
+fn activity_account(draft: &mut Draft<'_>) {
+    if draft.moved("WhatId") || draft.moved("WhoId") {
+        let account = draft.account_of("WhatId").or_else(|| draft.account_of("WhoId"));
+        draft.set("AccountId", account.map_or(Value::Null, Value::Id));
+    }
+}
+
+/// A case takes its contact's account unless it names one.
+///
 /// A case is closed while its status is a closed one. An org defines which are; `Closed` is by default.
 fn case(draft: &mut Draft<'_>) {
+    if draft.moved("ContactId")
+        && draft.get("AccountId").is_none()
+        && let Some(account) = draft.account_of("ContactId")
+    {
+        draft.set("AccountId", Value::Id(account));
+    }
     let closed = draft.text("Status").is_some_and(|status| status.eq_ignore_ascii_case("Closed"));
     draft.set("IsClosed", Value::Bool(closed));
     if !closed {
@@ -108,6 +138,7 @@ fn case(draft: &mut Draft<'_>) {
 
 /// A task is closed when completed, and of high priority when its priority says so (defaults of a new org).
 fn task(draft: &mut Draft<'_>) {
+    activity_account(draft);
     let closed = draft.text("Status").is_some_and(|status| status.eq_ignore_ascii_case("Completed"));
     let high = draft.text("Priority").is_some_and(|priority| priority.eq_ignore_ascii_case("High"));
     draft.set("IsClosed", Value::Bool(closed));
@@ -122,6 +153,7 @@ fn task(draft: &mut Draft<'_>) {
 /// Start, end and length of an event follow from each other. Where two disagree the end wins over the length
 /// (unconfirmed).
 fn event(draft: &mut Draft<'_>) {
+    activity_account(draft);
     const MINUTE: i64 = 60_000;
     const DAY: i64 = 24 * 60 * MINUTE;
     let all_day = draft.get("IsAllDayEvent").and_then(Value::as_bool) == Some(true);

@@ -7,9 +7,6 @@ use crate::schema::{FieldType, ObjectId, ObjectType};
 use crate::store::Values;
 use crate::{ApiError, RecordId, Value};
 
-/// The two characters of this instance (pod) in every id it makes.
-pub(super) const INSTANCE: [u8; 2] = *b"TG";
-
 impl Transaction<'_> {
     /// Makes a record.
     pub(super) fn create(&mut self, object: ObjectId, fields: Vec<(String, Input)>) -> Result<RecordId, Vec<ApiError>> {
@@ -20,7 +17,7 @@ impl Transaction<'_> {
         let given = fields::resolve(self, &facts, &fields, Mode::Create)?;
         let missing: Vec<String> = facts
             .enumerate()
-            .filter(|(_, f)| !f.nillable && f.createable && !f.defaulted_on_create)
+            .filter(|(_, f)| f.required_on_create())
             .filter(|(id, _)| given.get(id).is_none_or(Value::is_null))
             .map(|(_, f)| f.name.clone())
             .collect();
@@ -29,7 +26,7 @@ impl Transaction<'_> {
         }
         let mut values = given.clone();
         defaults::apply(self, object, &facts, &mut values);
-        let id = RecordId::new(prefix, INSTANCE, self.store.table_mut(object).next_number());
+        let id = self.store.table_mut(object).next_id(prefix);
         defaults::name(&facts, id, &mut values);
         self.stamp_new(&facts, id, &mut values);
         derived::apply(&mut derived::Draft {
@@ -39,6 +36,8 @@ impl Transaction<'_> {
             before: None,
             id,
             now: self.stamp(None),
+            schema: &self.schema,
+            store: self.store,
         });
         self.check_unique(object, &facts, id, &values, None)?;
         self.put(object, id, &values, true);
@@ -83,6 +82,8 @@ impl Transaction<'_> {
             before: Some(&before),
             id,
             now: self.stamp(None),
+            schema: &self.schema,
+            store: self.store,
         });
         self.check_unique(object, &facts, id, &values, Some(&given))?;
         self.put(object, id, &values, true);

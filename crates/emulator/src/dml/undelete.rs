@@ -27,7 +27,7 @@ impl Transaction<'_> {
             return Ok(());
         }
         // Members wait for their parents among the members; what never finds its parent stays in the bin.
-        let mut waiting = self.group(binned.group);
+        let mut waiting = self.store.group(binned.group);
         loop {
             let before = waiting.len();
             let mut errors = Vec::new();
@@ -80,18 +80,16 @@ impl Transaction<'_> {
             if field.ty != FieldType::Reference {
                 continue;
             }
-            // An object that this org does not keep records of cannot lose one.
+            // An object that this org does not know, or whose records cannot be deleted, cannot lose one.
             let Some(target) = self.schema.by_prefix(parent.prefix()) else { continue };
-            if self.store.get(target, *parent).is_some() && self.store.live(target, *parent).is_some() {
+            let parent_facts = self.schema.object(target);
+            if !parent_facts.flags.deletable || self.store.live(target, *parent).is_some() {
                 continue;
             }
-            let parent_facts = self.schema.object(target);
             let listed = parent_facts.children.iter().find(|c| c.child_object == facts.name && c.field == field.name);
             let cascades = listed.map_or(field.cascade_delete, |c| c.cascade_delete);
-            let audit = matches!(field.name.as_str(), "CreatedById" | "LastModifiedById" | "OwnerId");
-            if !audit {
-                lost.push((*field_id, !field.nillable || (cascades && self.store.get(target, *parent).is_some())));
-            }
+            let in_bin = self.store.get(target, *parent).is_some();
+            lost.push((*field_id, !field.nillable || (cascades && in_bin)));
         }
         lost
     }

@@ -2,6 +2,7 @@
 //!
 //! The store knows fields by number only: what may be written is the business of [`crate::dml`].
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::schema::{FieldId, ObjectId};
@@ -22,6 +23,8 @@ pub use table::{Binned, Table};
 pub struct Store {
     tables: Vec<Table>,
     groups: u64,
+    /// Members of the deletes that took more than one record, by [`Binned::group`].
+    cascades: HashMap<u64, Vec<(ObjectId, RecordId)>>,
 }
 
 /// Values by field, for building a row.
@@ -71,15 +74,33 @@ impl Store {
         self.find_by(object, field, &Value::Id(parent))
     }
 
-    /// A number for the records that one delete takes with it.
-    pub(crate) fn next_group(&mut self) -> u64 {
+    /// A number for what one delete takes, and a note of its members. Parents come first.
+    pub(crate) fn next_group(&mut self, members: &[(ObjectId, RecordId)]) -> u64 {
         self.groups += 1;
+        if members.len() > 1 {
+            self.cascades.insert(self.groups, members.to_vec());
+        }
         self.groups
+    }
+
+    /// What is in the recycle bin because of this delete, parents first. A delete of one record alone has no entry.
+    pub(crate) fn group(&self, group: u64) -> Vec<(ObjectId, RecordId)> {
+        let members = self.cascades.get(&group).map_or(&[][..], Vec::as_slice);
+        members.iter().filter(|member| self.is_in_group(group, member)).copied().collect()
+    }
+
+    fn is_in_group(&self, group: u64, (object, id): &(ObjectId, RecordId)) -> bool {
+        let binned = self.table(*object).and_then(|table| table.binned(*id));
+        binned.is_some_and(|binned| binned.group == group)
     }
 
     /// Takes out for good what has been in the recycle bin since `before` or longer, and forgets deletions as old.
     /// Answers how many records left.
     pub fn purge(&mut self, before: Millis) -> usize {
-        self.tables.iter_mut().map(|table| table.purge(before)).sum()
+        let purged = self.tables.iter_mut().map(|table| table.purge(before)).sum();
+        let mut cascades = std::mem::take(&mut self.cascades);
+        cascades.retain(|group, members| members.iter().any(|member| self.is_in_group(*group, member)));
+        self.cascades = cascades;
+        purged
     }
 }

@@ -292,4 +292,46 @@ mod tests {
             assert_eq!(back.scale(), decimal.scale());
         }
     }
+
+    /// What ten million records cost hangs on this.
+    #[test]
+    fn a_contact_with_25_values_is_small() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let id = |prefix: &[u8; 3]| Value::Id(RecordId::new(*prefix, *b"TG", 123_456));
+        let stamp = || Value::DateTime(1_790_000_000_000);
+        let values: Values = [
+            id(b"003"),
+            Value::Bool(false),
+            id(b"001"),
+            text("Grigoryan"),
+            text("Anahit"),
+            text("Ms."),
+            text("Anahit Grigoryan"),
+            text("12 Mashtots Avenue"),
+            text("Yerevan"),
+            text("0010"),
+            text("Armenia"),
+            text("+374 10 123456"),
+            text("+374 91 123456"),
+            text("anahit.grigoryan@example.com"),
+            text("Director of Logistics"),
+            text("Logistics"),
+            Value::Date(jiff::civil::date(1984, 5, 6)),
+            id(b"005"),
+            stamp(),
+            id(b"005"),
+            stamp(),
+            id(b"005"),
+            stamp(),
+            Value::Bool(false),
+            text("/services/images/photo/0030000000W7EAAQ"),
+        ]
+        .into_iter()
+        .enumerate()
+        .map(|(at, value)| (FieldId(at as u16 * 2), value))
+        .collect();
+        assert_eq!(values.len(), 25);
+        let size = Row::new(&values).packed_len();
+        assert!(size <= 420, "{size} bytes");
+    }
 }

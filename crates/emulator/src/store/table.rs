@@ -7,6 +7,7 @@ use parking_lot::RwLock;
 
 use super::Row;
 use super::index::{Index, same};
+use crate::id::INSTANCE;
 use crate::schema::FieldId;
 use crate::value::ValueRef;
 use crate::{Millis, RecordId};
@@ -113,6 +114,16 @@ impl Table {
     pub fn next_number(&mut self) -> u64 {
         self.next_number += 1;
         self.next_number
+    }
+
+    /// The next new id with this prefix: one that no record of the table has, however that came here.
+    pub fn next_id(&mut self, prefix: [u8; 3]) -> RecordId {
+        loop {
+            let id = RecordId::new(prefix, INSTANCE, self.next_number());
+            if !self.rows.contains_key(&id) {
+                return id;
+            }
+        }
     }
 
     /// The next value of an auto-number field, from 1. Numbers of rolled back records are not used again, as in a
