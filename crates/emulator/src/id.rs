@@ -58,6 +58,21 @@ impl RecordId {
         Some(Self(id))
     }
 
+    /// The number from which [`RecordId::new`] made this id for [`INSTANCE`]; `None` for an id from elsewhere.
+    pub(crate) fn number(&self) -> Option<u64> {
+        let mut number: u64 = 0;
+        for byte in &self.0[6..] {
+            let digit = match byte {
+                b'0'..=b'9' => byte - b'0',
+                b'A'..=b'Z' => byte - b'A' + 10,
+                b'a'..=b'z' => byte - b'a' + 36,
+                _ => return None,
+            };
+            number = number * 62 + u64::from(digit);
+        }
+        (self.0[3..5] == INSTANCE && self.0[5] == b'0').then_some(number)
+    }
+
     /// The three characters that tell the object.
     pub fn prefix(&self) -> [u8; 3] {
         [self.0[0], self.0[1], self.0[2]]
@@ -133,6 +148,16 @@ mod tests {
     fn refuses_what_is_no_id() {
         for text in ["", "001", "001xx000003DGb2AA", "001xx000003DGb-", "001xx000003DGb2A!G"] {
             assert_eq!(RecordId::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_number_comes_back() {
+        for number in [0, 1, 61, 62, 123_456_789, 62u64.pow(9) - 1] {
+            assert_eq!(RecordId::new(*b"a00", INSTANCE, number).number(), Some(number));
+        }
+        for foreign in ["001xx000003DGb2", "001TG1000000001"] {
+            assert_eq!(RecordId::parse(foreign).unwrap().number(), None, "{foreign}");
         }
     }
 

@@ -25,8 +25,10 @@ pub(super) struct Draft<'a> {
     pub(super) store: &'a Store,
 }
 
+type Rule = fn(&mut Draft<'_>);
+
 /// Rules by object.
-const RULES: &[(&str, fn(&mut Draft<'_>))] = &[
+const RULES: &[(&str, Rule)] = &[
     ("Account", photo),
     ("Case", case),
     ("Contact", photo),

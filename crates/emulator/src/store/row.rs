@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::Values;
+use crate::id::INSTANCE;
 use crate::schema::FieldId;
 use crate::value::ValueRef;
 use crate::{RecordId, Value};
@@ -35,7 +36,10 @@ mod tag {
     /// A date and time without a fraction, as nearly all are.
     pub(super) const SECONDS: u8 = 7;
     pub(super) const TIME: u8 = 8;
+    /// An id of this org: prefix and number.
     pub(super) const ID: u8 = 9;
+    /// Any other id, in full.
+    pub(super) const FOREIGN_ID: u8 = 10;
 }
 
 impl Row {
@@ -189,10 +193,17 @@ fn encode(value: &Value, out: &mut Vec<u8>) -> bool {
             out.push(tag::TIME);
             put_integer(i128::from(*ms), out);
         }
-        Value::Id(id) => {
-            out.push(tag::ID);
-            out.extend(id.as_bytes());
-        }
+        Value::Id(id) => match id.number() {
+            Some(number) => {
+                out.push(tag::ID);
+                out.extend(id.prefix());
+                put_integer(i128::from(number), out);
+            }
+            None => {
+                out.push(tag::FOREIGN_ID);
+                out.extend(id.as_bytes());
+            }
+        },
     }
     true
 }
@@ -217,7 +228,11 @@ fn decode(bytes: &[u8]) -> ValueRef<'_> {
         tag::SECONDS => ValueRef::DateTime((integer(rest) as i64).saturating_mul(1000)),
         tag::MILLIS => ValueRef::DateTime(integer(rest) as i64),
         tag::TIME => ValueRef::Time(integer(rest) as u32),
-        tag::ID => rest.try_into().map_or(ValueRef::Null, |bytes| ValueRef::Id(RecordId::from_bytes(bytes))),
+        tag::ID => match rest.split_first_chunk() {
+            Some((prefix, number)) => ValueRef::Id(RecordId::new(*prefix, INSTANCE, integer(number) as u64)),
+            None => ValueRef::Null,
+        },
+        tag::FOREIGN_ID => rest.try_into().map_or(ValueRef::Null, |bytes| ValueRef::Id(RecordId::from_bytes(bytes))),
         _ => ValueRef::Null,
     }
 }
@@ -254,6 +269,7 @@ mod tests {
             (-9_000_000_000..70_000_000_000i64).prop_map(|s| Value::DateTime(s * 1000)),
             (0..86_400_000u32).prop_map(Value::Time),
             any::<u32>().prop_map(|n| Value::Id(RecordId::new(*b"003", *b"TG", u64::from(n)))),
+            "[0-9A-Za-z]{15}".prop_map(|id| Value::Id(RecordId::parse(&id).unwrap())),
         ]
     }
 
@@ -332,6 +348,6 @@ mod tests {
         .collect();
         assert_eq!(values.len(), 25);
         let size = Row::new(&values).packed_len();
-        assert!(size <= 420, "{size} bytes");
+        assert!(size <= 350, "{size} bytes");
     }
 }

@@ -41,7 +41,8 @@ fn write(bench: &Bench, made: &[(ObjectId, RecordId)], step: &Step) -> Option<Wr
     // Of any object: wrong ones are refused, which is part of what is tested.
     let id = |at: Option<usize>| at.and_then(pick).map_or(Json::Null, |(_, id)| json!(id.to_string()));
     // Case differs, the key does not.
-    let key = |ext: u8| json!(if ext % 2 == 0 { format!("key{}", ext / 2) } else { format!("KEY{}", ext / 2) });
+    let key =
+        |ext: u8| json!(if ext.is_multiple_of(2) { format!("key{}", ext / 2) } else { format!("KEY{}", ext / 2) });
     let ext = |ext: Option<u8>| ext.map_or(Json::Null, key);
     Some(match step {
         Step::Account { parent } => Write::Create {
