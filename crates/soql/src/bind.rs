@@ -200,10 +200,8 @@ impl Query {
         let mut names: Vec<String> = Vec::new();
         // The walk is written once, for changing; looking costs a copy.
         let looked = each_place(&mut self.clone(), &mut |place| {
-            if let Some(name) = place.variable() {
-                if !names.iter().any(|known| known == name) {
-                    names.push(name.to_owned());
-                }
+            if let Some(name) = place.variable().filter(|name| !names.iter().any(|known| known == name)) {
+                names.push(name.to_owned());
             }
             Ok(())
         });
