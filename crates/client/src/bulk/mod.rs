@@ -1,0 +1,29 @@
+//! Bulk API 2.0: query jobs with verified, resumable result pages, and ingest jobs with one upload each.
+
+mod csv;
+mod ingest;
+mod job;
+mod query;
+mod rows;
+mod upload;
+
+pub use csv::CsvPage;
+pub use ingest::{CreateIngestJob, IngestJob, IngestOperation, IngestResults, IngestSpec, IngestSummary};
+pub use job::{ColumnDelimiter, JobState, LineEnding, Wait};
+pub use query::{CreateQueryJob, Locator, QueryJob, QueryOperation, ResultPage, ResultPages, ResultPagesReply};
+pub use rows::{CsvRows, ROWS_BYTES_MAX, RowRef};
+pub use upload::{UPLOAD_BYTES_MAX, UPLOAD_ENCODED_BYTES_MAX};
+
+use crate::client::Client;
+
+/// Bulk API 2.0 of one org.
+#[derive(Clone, Debug)]
+pub struct Bulk {
+    client: Client,
+}
+
+impl Bulk {
+    pub(crate) fn new(client: Client) -> Bulk {
+        Bulk { client }
+    }
+}

@@ -1,0 +1,543 @@
+//! The only place that speaks HTTP: connections, timeouts, retries, and what every answer tells about limits and time.
+//! Knows nothing of what requests mean.
+
+use std::{
+    error::Error as StdError,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use jiff::Timestamp;
+use parking_lot::RwLock;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use crate::{
+    auth::{Session, Sessions},
+    config::{ClientConfig, Timeouts},
+    error::{ApiError, Cause, Error, LostHow, Refusal, Text},
+    limits::ApiUsage,
+    retry::{RetryPolicy, http_date, retry_after},
+    tls,
+};
+
+/// The largest answer that is held in memory at once. Larger results are streamed.
+const ANSWER_BYTES_MAX: usize = 256 << 20;
+/// As much of a refusal's body as is read.
+const REFUSAL_BYTES_MAX: usize = 64 << 10;
+
+const CALL_OPTIONS: HeaderName = HeaderName::from_static("sforce-call-options");
+const LIMIT_INFO: &str = "sforce-limit-info";
+
+/// A request that may be sent more than once.
+pub(crate) struct Outgoing {
+    pub(crate) what: String,
+    pub(crate) method: Method,
+    /// Path and query.
+    pub(crate) target: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// Sent again when the answer was lost.
+    pub(crate) idempotent: bool,
+}
+
+/// What one attempt came to.
+enum Attempt {
+    Answer(reqwest::Response),
+    Refused { error: Error, refusal: Refusal },
+}
+
+#[derive(Debug)]
+pub(crate) struct Transport {
+    http: reqwest::Client,
+    retry: RetryPolicy,
+    timeouts: Timeouts,
+    call_options: HeaderValue,
+    requests: AtomicU64,
+    usage: RwLock<Option<ApiUsage>>,
+    clock: RwLock<Option<Clock>>,
+}
+
+/// The org's time when we last heard it.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    theirs: Timestamp,
+    ours: Timestamp,
+    heard: Instant,
+}
+
+impl Transport {
+    pub(crate) fn new(config: &ClientConfig) -> Result<Transport, Error> {
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::config(config.ca_file.as_deref())?)
+            .user_agent(config.application.as_str())
+            .connect_timeout(config.timeouts.connect)
+            // A redirect would carry the token to an address that nobody chose.
+            .redirect(reqwest::redirect::Policy::none())
+            // Retries are decided here alone.
+            .retry(reqwest::retry::never())
+            .pool_idle_timeout(Duration::from_secs(50))
+            .tcp_keepalive(Duration::from_secs(30))
+            .build()
+            .map_err(|source| Error::config(format!("HTTP cannot be set up: {source}")))?;
+        let call_options = HeaderValue::from_str(&format!("client={}", config.application))
+            .map_err(|_| Error::config("the application's name has characters that a header cannot carry"))?;
+        Ok(Transport {
+            http,
+            retry: config.retry,
+            timeouts: config.timeouts,
+            call_options,
+            requests: AtomicU64::new(0),
+            usage: RwLock::new(None),
+            clock: RwLock::new(None),
+        })
+    }
+
+    pub(crate) fn retry(&self) -> &RetryPolicy {
+        &self.retry
+    }
+
+    pub(crate) fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
+    }
+
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn usage(&self) -> Option<ApiUsage> {
+        *self.usage.read()
+    }
+
+    /// The org's time now, from the last answer's `Date` and the time since.
+    pub(crate) fn server_time(&self) -> Option<Timestamp> {
+        let clock = (*self.clock.read())?;
+        clock.theirs.checked_add(clock.heard.elapsed()).ok()
+    }
+
+    /// How far our clock was ahead (`true`) or behind when we last heard the org's.
+    pub(crate) fn clock_skew(&self) -> Option<(bool, Duration)> {
+        let clock = (*self.clock.read())?;
+        let ahead = clock.ours.duration_since(clock.theirs);
+        Some((ahead.is_positive(), ahead.unsigned_abs()))
+    }
+
+    /// Sends until there is an answer below 400, with sign-in where `sessions` is given. The body is not read yet.
+    pub(crate) async fn open(
+        &self,
+        outgoing: &Outgoing,
+        base: &Url,
+        sessions: Option<&Sessions>,
+    ) -> Result<reqwest::Response, Error> {
+        let mut turn = Turn::default();
+        loop {
+            match self.attempt(outgoing, base, sessions, &mut turn).await {
+                Ok(Some(response)) => return Ok(response),
+                Ok(None) => {}
+                Err(error) => self.pause(&mut turn, error, outgoing).await?,
+            }
+        }
+    }
+
+    /// As [`Transport::open`], and reads the whole body. A body that is cut counts as a lost answer.
+    pub(crate) async fn call(
+        &self,
+        outgoing: &Outgoing,
+        base: &Url,
+        sessions: Option<&Sessions>,
+    ) -> Result<http::Response<Bytes>, Error> {
+        let mut turn = Turn::default();
+        loop {
+            let error = match self.attempt(outgoing, base, sessions, &mut turn).await {
+                Ok(Some(response)) => match self.read(&outgoing.what, response, ANSWER_BYTES_MAX).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(error) => error,
+                },
+                Ok(None) => continue,
+                Err(error) => error,
+            };
+            self.pause(&mut turn, error, outgoing).await?;
+        }
+    }
+
+    /// Posts a form to the token endpoint: status and body of the first answer that is not passing trouble.
+    pub(crate) async fn post_form(&self, url: &Url, form: &SecretString) -> Result<(u16, Bytes), Error> {
+        const WHAT: &str = "signing in";
+        let mut failures = 0;
+        loop {
+            let request = self
+                .http
+                .post(url.clone())
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .header(header::ACCEPT, "application/json")
+                .body(form.expose_secret().to_owned());
+            let outcome = match self.send(WHAT, request).await {
+                Ok(response) => self.read(WHAT, response, REFUSAL_BYTES_MAX).await,
+                Err(error) => Err(error),
+            };
+            let error = match outcome {
+                Ok(answer) if matches!(answer.status().as_u16(), 408 | 420 | 429 | 500 | 502..=504) => Error::Api {
+                    what: WHAT.into(),
+                    status: answer.status().as_u16(),
+                    errors: vec![],
+                    retry_after: self.asked_to_wait(answer.headers()),
+                },
+                Ok(answer) => return Ok((answer.status().as_u16(), answer.into_body())),
+                Err(error) => error,
+            };
+            failures += 1;
+            if failures >= self.retry.attempts || !error.is_retryable() {
+                return Err(error);
+            }
+            let wait = self.retry.wait(failures, error.retry_after());
+            tracing::warn!(%error, failures, wait_ms = wait.as_millis() as u64, "sign-in failed; trying again");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Sends a body of a stream once, and only once. `Err(Ok(_))` is a refusal, `Err(Err(_))` a lost answer.
+    pub(crate) async fn upload(
+        &self,
+        outgoing: &Outgoing,
+        base: &Url,
+        session: &Session,
+        body: reqwest::Body,
+        length: Option<u64>,
+        progress: Arc<RwLock<Instant>>,
+    ) -> Result<StatusCode, UploadFailure> {
+        let mut request = self.request(outgoing, base, Some(session)).map_err(UploadFailure::Refused)?.body(body);
+        if let Some(length) = length {
+            request = request.header(header::CONTENT_LENGTH, length);
+        }
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let sending = request.send();
+        tokio::pin!(sending);
+        // The answer comes after the last byte went, so the clock starts again with every piece that goes.
+        let response = loop {
+            let deadline = *progress.read() + self.timeouts.answer.max(self.timeouts.idle);
+            tokio::select! {
+                outcome = &mut sending => break outcome,
+                () = tokio::time::sleep_until(deadline.into()) => {
+                    if progress.read().elapsed() >= self.timeouts.answer.max(self.timeouts.idle) {
+                        return Err(UploadFailure::Unknown(timeout(&outgoing.what, LostHow::Stalled)));
+                    }
+                }
+            }
+        };
+        let response = response.map_err(|source| {
+            let error = lost(&outgoing.what, source);
+            match &error {
+                Error::Transport { how: LostHow::Unreachable | LostHow::Untrusted, .. } => {
+                    UploadFailure::Refused(error)
+                }
+                _ => UploadFailure::Unknown(error),
+            }
+        })?;
+        self.listen(response.headers());
+        let status = response.status();
+        if status.is_success() {
+            return Ok(status);
+        }
+        let error = match self.refused(&outgoing.what, response).await {
+            Attempt::Refused { error, .. } => error,
+            Attempt::Answer(_) => Error::config("an upload was answered with a redirect"),
+        };
+        Err(if matches!(status.as_u16(), 500 | 502 | 504 | 408) {
+            UploadFailure::Unknown(error)
+        } else {
+            UploadFailure::Refused(error)
+        })
+    }
+
+    /// The next piece of an answer; `None` at its end. Fails when no byte comes for the idle time.
+    pub(crate) async fn chunk(&self, what: &str, response: &mut reqwest::Response) -> Result<Option<Bytes>, Error> {
+        match tokio::time::timeout(self.timeouts.idle, response.chunk()).await {
+            Ok(Ok(chunk)) => Ok(chunk),
+            Ok(Err(source)) => Err(lost(what, source)),
+            Err(_) => Err(timeout(what, LostHow::Stalled)),
+        }
+    }
+
+    /// One attempt: `Ok(None)` means that the session was renewed and the request is to be sent again at once.
+    async fn attempt(
+        &self,
+        outgoing: &Outgoing,
+        base: &Url,
+        sessions: Option<&Sessions>,
+        turn: &mut Turn,
+    ) -> Result<Option<reqwest::Response>, Error> {
+        let session = match sessions {
+            Some(sessions) => Some(sessions.get(self).await.inspect_err(|_| turn.give_up = true)?),
+            None => None,
+        };
+        let request = self.request(outgoing, base, session.as_deref())?.body(outgoing.body.clone());
+        let response = self.send(&outgoing.what, request).await?;
+        match self.refused(&outgoing.what, response).await {
+            Attempt::Answer(response) => Ok(Some(response)),
+            Attempt::Refused { error, refusal } => {
+                turn.refusal = Some(refusal);
+                match (refusal, sessions, &session) {
+                    (Refusal::Session, Some(sessions), Some(session)) if !turn.renewed => {
+                        turn.renewed = true;
+                        sessions.renew(self, session.generation).await.inspect_err(|_| turn.give_up = true)?;
+                        Ok(None)
+                    }
+                    _ => Err(error),
+                }
+            }
+        }
+    }
+
+    /// Waits before the next attempt, or gives the error back when there is none.
+    async fn pause(&self, turn: &mut Turn, error: Error, outgoing: &Outgoing) -> Result<(), Error> {
+        turn.failures += 1;
+        let refusal = turn.refusal.take();
+        if turn.give_up
+            || turn.failures >= self.retry.attempts
+            || !error.is_retryable()
+            || !(outgoing.idempotent || surely_not_done(&error, refusal))
+        {
+            return Err(error);
+        }
+        let mut wait = self.retry.wait(turn.failures, error.retry_after());
+        if refusal == Some(Refusal::Concurrency) {
+            wait = wait.max(self.retry.concurrency_floor);
+        }
+        tracing::warn!(%error, failures = turn.failures, wait_ms = wait.as_millis() as u64, "trying again");
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    fn request(
+        &self,
+        outgoing: &Outgoing,
+        base: &Url,
+        session: Option<&Session>,
+    ) -> Result<reqwest::RequestBuilder, Error> {
+        let base = session.map_or(base, |session| &session.instance_url);
+        let url = base
+            .join(&outgoing.target)
+            .ok()
+            // A path such as `//host/…` would lead elsewhere, with our token.
+            .filter(|url| url.origin() == base.origin())
+            .ok_or_else(|| Error::config(format!("{}: the path is not one of the org", outgoing.what)))?;
+        let mut request = self
+            .http
+            .request(outgoing.method.clone(), url)
+            .headers(outgoing.headers.clone())
+            .header(CALL_OPTIONS, &self.call_options);
+        if let Some(session) = session {
+            let mut bearer = HeaderValue::from_str(&format!("Bearer {}", session.token.expose_secret()))
+                .map_err(|_| Error::config("the access token has characters that a header cannot carry"))?;
+            bearer.set_sensitive(true);
+            request = request.header(header::AUTHORIZATION, bearer);
+        }
+        Ok(request)
+    }
+
+    /// Sends once and waits for the answer's head.
+    async fn send(&self, what: &str, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Error> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let response = tokio::time::timeout(self.timeouts.answer, request.send())
+            .await
+            .map_err(|_| timeout(what, LostHow::Timeout))?
+            .map_err(|source| lost(what, source))?;
+        self.listen(response.headers());
+        Ok(response)
+    }
+
+    /// Tells a refusal from an answer.
+    async fn refused(&self, what: &str, response: reqwest::Response) -> Attempt {
+        let status = response.status();
+        if let 301 | 302 | 303 | 307 | 308 = status.as_u16() {
+            let to = response
+                .headers()
+                .get(header::LOCATION)
+                .and_then(|to| to.to_str().ok())
+                .and_then(|to| Url::parse(to).ok())
+                .and_then(|to| to.host_str().map(str::to_owned))
+                .unwrap_or_else(|| "another address".into());
+            let error = Error::Api {
+                what: what.to_owned(),
+                status: status.as_u16(),
+                errors: vec![ApiError {
+                    code: "REDIRECTED".into(),
+                    message: format!("this host sends us on to {to}: use the org's own address"),
+                    fields: vec![],
+                }],
+                retry_after: None,
+            };
+            return Attempt::Refused { error, refusal: Refusal::Final };
+        }
+        if status.as_u16() < 400 {
+            return Attempt::Answer(response);
+        }
+        let retry_after = self.asked_to_wait(response.headers());
+        // A body that does not come is no reason to lose the status.
+        let errors = match self.read(what, response, REFUSAL_BYTES_MAX).await {
+            Ok(answer) => read_errors(answer.body()),
+            Err(_) => vec![],
+        };
+        let refusal = Refusal::of(status.as_u16(), &errors);
+        Attempt::Refused {
+            error: Error::Api { what: what.to_owned(), status: status.as_u16(), errors, retry_after },
+            refusal,
+        }
+    }
+
+    /// Reads a whole body, bounded, with the idle time between pieces.
+    async fn read(
+        &self,
+        what: &str,
+        mut response: reqwest::Response,
+        bytes_max: usize,
+    ) -> Result<http::Response<Bytes>, Error> {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = self.chunk(what, &mut response).await? {
+            if body.len() + chunk.len() > bytes_max {
+                return Err(Error::unexpected(what, format!("the answer is larger than {bytes_max} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let mut answer = http::Response::new(body.freeze());
+        *answer.status_mut() = response.status();
+        *answer.headers_mut() = std::mem::take(response.headers_mut());
+        Ok(answer)
+    }
+
+    fn asked_to_wait(&self, headers: &HeaderMap) -> Option<Duration> {
+        let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+        retry_after(value, self.server_time())
+    }
+
+    /// Notes what every answer tells besides its content.
+    fn listen(&self, headers: &HeaderMap) {
+        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+        if let Some(theirs) = headers.get(header::DATE).and_then(text).as_deref().and_then(http_date) {
+            *self.clock.write() = Some(Clock { theirs, ours: Timestamp::now(), heard: Instant::now() });
+        }
+        if let Some(usage) = headers.get(LIMIT_INFO).and_then(text).as_deref().and_then(ApiUsage::parse) {
+            *self.usage.write() = Some(usage);
+        }
+        if let Some(warning) = headers.get(header::WARNING).and_then(text) {
+            tracing::debug!(warning, "the org warns");
+        }
+    }
+}
+
+/// What is remembered between the attempts of one request.
+#[derive(Default)]
+struct Turn {
+    failures: u32,
+    renewed: bool,
+    /// Signing in failed, and has its own retries behind it.
+    give_up: bool,
+    refusal: Option<Refusal>,
+}
+
+/// How an upload failed.
+pub(crate) enum UploadFailure {
+    /// The org has not taken it.
+    Refused(Error),
+    /// The org may have taken it.
+    Unknown(Error),
+}
+
+/// Whether the org told us, or we know, that a request had no effect, so that even a create may be sent again.
+fn surely_not_done(error: &Error, refusal: Option<Refusal>) -> bool {
+    match error {
+        Error::Transport { how, .. } => *how == LostHow::Unreachable,
+        Error::Api { status, .. } => {
+            matches!(refusal, Some(Refusal::Concurrency | Refusal::Maintenance)) || matches!(status, 420 | 429 | 503)
+        }
+        _ => false,
+    }
+}
+
+fn timeout(what: &str, how: LostHow) -> Error {
+    Error::Transport { what: what.to_owned(), how, source: Arc::new(Text("the time allowed is over".into())) }
+}
+
+fn lost(what: &str, source: reqwest::Error) -> Error {
+    let source = source.without_url();
+    let how = if is_certificate(&source) {
+        LostHow::Untrusted
+    } else if source.is_connect() {
+        LostHow::Unreachable
+    } else if source.is_timeout() {
+        LostHow::Timeout
+    } else {
+        LostHow::Broken
+    };
+    Error::Transport { what: what.to_owned(), how, source: Arc::new(source) as Cause }
+}
+
+fn is_certificate(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    // Causes are few; the bound only guards against a loop.
+    for _ in 0..16 {
+        let Some(error) = cause else { return false };
+        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref::<rustls::Error>() {
+            return true;
+        }
+        if let Some(io) = error.downcast_ref::<std::io::Error>()
+            && let Some(inner) = io.get_ref()
+            && matches!(inner.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Understands the list of errors; a single object and plain text too; a page of HTML gives none.
+pub(crate) fn read_errors(body: &[u8]) -> Vec<ApiError> {
+    if let Ok(errors) = serde_json::from_slice::<Vec<ApiError>>(body) {
+        return errors;
+    }
+    if let Ok(error) = serde_json::from_slice::<ApiError>(body)
+        && !(error.code.is_empty() && error.message.is_empty())
+    {
+        return vec![error];
+    }
+    match std::str::from_utf8(body).map(str::trim) {
+        Ok(text) if !text.is_empty() && text.len() <= 200 && !text.contains(['<', '{']) => {
+            vec![ApiError { code: String::new(), message: text.to_owned(), fields: vec![] }]
+        }
+        _ => vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_every_form_of_refusal() {
+        let code =
+            |body: &str| read_errors(body.as_bytes()).into_iter().map(|e| (e.code, e.message)).collect::<Vec<_>>();
+        assert_eq!(
+            code(
+                r#"[{"message":"Required fields are missing: [LastName]","errorCode":"REQUIRED_FIELD_MISSING","fields":["LastName"]},{"message":"m","errorCode":"X"}]"#
+            ),
+            [
+                ("REQUIRED_FIELD_MISSING".to_string(), "Required fields are missing: [LastName]".to_string()),
+                ("X".into(), "m".into())
+            ]
+        );
+        assert_eq!(
+            code(r#"{"exceptionCode":"InvalidJob","exceptionMessage":"m"}"#),
+            [("InvalidJob".to_string(), "m".to_string())]
+        );
+        assert_eq!(code("Bad_OAuth_Token"), [(String::new(), "Bad_OAuth_Token".to_string())]);
+        assert!(code("<html>busy</html>").is_empty());
+        assert!(code("").is_empty());
+        assert!(code("{}").is_empty());
+    }
+}
