@@ -71,7 +71,6 @@ async fn a_file_that_is_no_database_is_left_alone() {
 async fn altered_tables_are_refused_with_the_difference() {
     for (sql, expected) in [
         ("ALTER TABLE Widget__c DROP COLUMN \"{column}\"", "is gone"),
-        ("DROP TABLE Widget__c", "it is gone, although rows were replicated into it"),
         (
             "ALTER TABLE Widget__c DROP COLUMN \"{column}\"; ALTER TABLE Widget__c ADD COLUMN \"{column}\" BLOB",
             "has type BLOB, expected TEXT",
@@ -88,6 +87,27 @@ async fn altered_tables_are_refused_with_the_difference() {
         let error = destination.open(ORG, &[table]).await.unwrap_err();
         assert!(matches!(&error, DestinationError::Altered { what, .. } if what.contains(expected)), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn a_dropped_table_is_asked_for_anew() {
+    let files = Files::new();
+    let table = conformance::table(0, "Widget__c");
+    let destination = Sqlite::open(&files.path("a")).await.unwrap();
+    destination.open(ORG, std::slice::from_ref(&table)).await.unwrap();
+    let job = tidegate_sync::LoadJob {
+        job_id: "750".to_owned(),
+        api_version: "66.0".to_owned(),
+        created: 0,
+        fields: Vec::new(),
+    };
+    destination.begin(TableId(0), &job).await.unwrap();
+    destination.publish(TableId(0)).await.unwrap();
+    drop(destination);
+    rusqlite::Connection::open(files.path("a")).unwrap().execute_batch("DROP TABLE Widget__c").unwrap();
+    let destination = Sqlite::open(&files.path("a")).await.unwrap();
+    let checkpoints = destination.open(ORG, &[table]).await.unwrap();
+    assert_eq!(checkpoints.tables[&TableId(0)], tidegate_sync::TableState::Empty);
 }
 
 #[tokio::test]

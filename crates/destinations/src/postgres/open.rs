@@ -86,9 +86,6 @@ async fn match_table(destination: &Postgres, tx: &Transaction<'_>, table: &SqlTa
         .map(|row| (row.get(0), row.get(1)))
         .collect();
     if found.is_empty() {
-        if !made.is_empty() {
-            return Err(altered("it is gone, although rows were replicated into it".to_owned()));
-        }
         let id = table.id_column();
         tx.batch_execute(&format!(
             "{}; ALTER TABLE {} ADD PRIMARY KEY ({id})",
@@ -100,7 +97,8 @@ async fn match_table(destination: &Postgres, tx: &Transaction<'_>, table: &SqlTa
         for column in &table.table.columns {
             record(destination, tx, table, &column.field, catalogue_type(column.ty)).await?;
         }
-        return Ok(false);
+        // Somebody dropped it: that is how a table is asked for anew.
+        return Ok(!made.is_empty());
     }
     if made.is_empty() {
         return Err(altered("a table of this name exists that was not made by this pipeline".to_owned()));

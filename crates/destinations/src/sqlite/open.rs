@@ -109,14 +109,12 @@ fn match_table(tx: &Transaction<'_>, label: &str, table: &SqlTable) -> Result<bo
         .map_err(fail)
     };
     if found.is_empty() {
-        if !made.is_empty() {
-            return Err(altered("it is gone, although rows were replicated into it".to_owned()));
-        }
         tx.execute_batch(&table.definition(&table.live)).map_err(fail)?;
         for column in &table.table.columns {
             record(&column.field, sql_type(column.ty))?;
         }
-        return Ok(false);
+        // Somebody dropped it: that is how a table is asked for anew.
+        return Ok(!made.is_empty());
     }
     if made.is_empty() {
         return Err(altered("a table of this name exists that was not made by this pipeline".to_owned()));
