@@ -43,6 +43,8 @@ pub struct Settings {
     pub overflow_changes: usize,
     /// Bytes of long text beyond which a gap event takes an event's place. Documented: 1 MB for the event.
     pub max_event_bytes: usize,
+    /// Whether changes of long text are told as differences where that is shorter. Off: real orgs do both.
+    pub long_text_diffs: bool,
     /// Most events kept, so that the emulator's memory stays bounded whatever the retention. Not a bound of Salesforce.
     pub max_stored_events: usize,
     /// How long a subscription lives on without demand, milliseconds. Documented: 60 s.
@@ -72,6 +74,7 @@ impl Default for Settings {
             merged_records: 200,
             overflow_changes: 100_000,
             max_event_bytes: 1_000_000,
+            long_text_diffs: false,
             max_stored_events: 1_000_000,
             idle_stream_ms: 60_000,
         }

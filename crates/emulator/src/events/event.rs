@@ -136,6 +136,8 @@ pub struct Event {
     pub transaction: Arc<Transaction>,
     /// The fields that an update changed; empty for every other type.
     pub changed: Box<[FieldId]>,
+    /// Long texts that are told as the difference from their old value; empty unless the org is set up so.
+    pub(super) diffs: Box<[(FieldId, Box<str>)]>,
     /// Values after the change; `None` where the event carries none.
     pub(super) row: Option<Arc<Row>>,
 }
@@ -149,8 +151,12 @@ impl Event {
         out
     }
 
+    fn diff(&self, field: FieldId) -> Option<&str> {
+        self.diffs.iter().find(|(f, _)| *f == field).map(|(_, text)| text.as_ref())
+    }
+
     fn header(&self, out: &mut Vec<u8>) {
-        let (mut changed, mut nulled) = (FieldSet::default(), FieldSet::default());
+        let (mut changed, mut nulled, mut diffs) = (FieldSet::default(), FieldSet::default(), FieldSet::default());
         for field in &self.changed {
             let Some(place) = self.schema.place(*field) else { continue };
             changed.insert(place);
@@ -158,6 +164,7 @@ impl Event {
                 nulled.insert(place);
             }
         }
+        self.diffs.iter().filter_map(|(field, _)| self.schema.place(*field)).for_each(|place| diffs.insert(place));
         let transaction = &self.transaction;
         avro::string(out, &self.schema.entity);
         avro::strings(out, self.records.texts().iter());
@@ -169,12 +176,13 @@ impl Event {
         avro::long(out, transaction.number);
         avro::string(out, &transaction.user.to_string());
         avro::strings(out, nulled.elements().iter());
-        avro::strings(out, std::iter::empty::<&str>());
+        avro::strings(out, diffs.elements().iter());
         avro::strings(out, changed.elements().iter());
     }
 
     fn body(&self, out: &mut Vec<u8>) {
         let value = |field: FieldId| match &self.row {
+            Some(_) if self.diff(field).is_some() => self.diff(field).map_or(ValueRef::Null, ValueRef::Text),
             Some(row) if self.change != ChangeType::Update || self.changed.contains(&field) => row.get_ref(field),
             _ => ValueRef::Null,
         };

@@ -48,6 +48,7 @@ impl Faults {
         for draft in drafts.iter_mut().take(self.gaps) {
             draft.change = draft.change.gap();
             draft.changed = Box::default();
+            draft.diffs = Box::default();
             draft.row = None;
         }
         self.gaps = self.gaps.saturating_sub(drafts.len());
@@ -151,6 +152,7 @@ impl Bus {
             records,
             sequence: 1,
             changed: Box::default(),
+            diffs: Box::default(),
             row: None,
         };
         // What the platform does by itself has no API as its origin.

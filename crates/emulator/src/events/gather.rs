@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::diff::difference;
 use super::entity::is_selected;
 use super::event::{ChangeType, Records};
 use super::schema::{EventSchema, Schemas, Slot};
@@ -20,6 +21,7 @@ pub(super) struct Draft {
     pub(super) records: Records,
     pub(super) sequence: u32,
     pub(super) changed: Box<[FieldId]>,
+    pub(super) diffs: Box<[(FieldId, Box<str>)]>,
     pub(super) row: Option<Arc<Row>>,
 }
 
@@ -71,9 +73,18 @@ pub(super) fn drafts(
                 records: Records::One(net.id),
                 sequence,
                 changed: Box::default(),
+                diffs: Box::default(),
                 row: None,
             },
-            row => Draft { schema: event_schema, change, records: Records::One(net.id), sequence, changed, row },
+            row => {
+                let diffs = match (&net.before, &row) {
+                    (Some(before), Some(after)) if settings.long_text_diffs && change == ChangeType::Update => {
+                        differences(&event_schema, before, after, &changed)
+                    }
+                    _ => Box::default(),
+                };
+                Draft { schema: event_schema, change, records: Records::One(net.id), sequence, changed, diffs, row }
+            }
         };
         if let Some(known) = latest.get(&net.object).and_then(|at| out.get_mut(*at))
             && merges(known, &draft, settings.merged_records)
@@ -95,6 +106,7 @@ pub(super) fn drafts(
             records: Records::Unknown,
             sequence,
             changed: Box::default(),
+            diffs: Box::default(),
             row: None,
         });
     }
@@ -171,6 +183,16 @@ fn changed_fields(net: &Net, schema: &EventSchema) -> Option<Box<[FieldId]>> {
     changed.sort_unstable();
     changed.dedup();
     Some(changed.into_boxed_slice())
+}
+
+/// Long texts that go as differences.
+fn differences(schema: &EventSchema, before: &Row, after: &Row, changed: &[FieldId]) -> Box<[(FieldId, Box<str>)]> {
+    let told = schema.long_texts.iter().filter(|field| changed.contains(field));
+    let diffs = told.filter_map(|field| match (before.get_ref(*field), after.get_ref(*field)) {
+        (ValueRef::Text(old), ValueRef::Text(new)) => Some((*field, difference(old, new)?.into_boxed_str())),
+        _ => None,
+    });
+    diffs.collect()
 }
 
 /// Whether the event would be over the size that the bus delivers. Only long texts can bring it there.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::entity::Topic;
@@ -80,6 +81,16 @@ pub struct Cursor {
     generation: u64,
 }
 
+/// How far the bus has come, for an org that is kept and opened again. The events themselves are not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    tip: u64,
+    newest: u64,
+    transactions: u64,
+    last_number: i64,
+    generation: u64,
+}
+
 /// Why a subscriber cannot read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
@@ -147,6 +158,7 @@ impl Bus {
                 sequence: draft.sequence,
                 transaction: transaction.clone(),
                 changed: draft.changed,
+                diffs: draft.diffs,
                 row: draft.row,
             });
             if self.faults.doubles_next() {
@@ -252,6 +264,30 @@ impl Bus {
         self.tip += 1_000_000 + mix(self.generation) % 1_000_000;
         self.floor = self.tip;
         self.wake();
+    }
+
+    /// How far the bus has come.
+    pub fn position(&self) -> Position {
+        Position {
+            tip: self.tip,
+            newest: self.events.back().map_or(self.floor, |event| event.replay_id.0.max(self.floor)),
+            transactions: self.transactions,
+            last_number: self.last_number,
+            generation: self.generation,
+        }
+    }
+
+    /// A bus that goes on from there. Who had read everything goes on as if nothing had been; to others their position has
+    /// expired, as the events between are gone.
+    pub fn resume(position: Position) -> Self {
+        Self {
+            tip: position.tip,
+            floor: position.newest,
+            transactions: position.transactions,
+            last_number: position.last_number,
+            generation: position.generation,
+            ..Self::default()
+        }
     }
 
     /// Finds where to start.

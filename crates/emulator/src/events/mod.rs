@@ -8,6 +8,7 @@ use crate::{Millis, RecordId};
 
 mod avro;
 mod bitmap;
+mod diff;
 mod entity;
 mod event;
 mod faults;
@@ -22,7 +23,7 @@ pub use bitmap::{FieldSet, Place};
 pub use entity::{Topic, event_name, is_selected};
 pub use event::{ChangeType, Event, Records, Transaction};
 pub use faults::{StreamFailure, UnknownEntity};
-pub use log::{Batch, Bus, Cursor, ReadError, Start};
+pub use log::{Batch, Bus, Cursor, Position, ReadError, Start};
 pub use replay::ReplayId;
 pub use schema::EventSchema;
 

@@ -159,6 +159,7 @@ fn the_worked_example_byte_for_byte() {
             origin: "".into(),
         }),
         changed: changed.map(|name| bench.field(name)).into(),
+        diffs: Box::default(),
         row: Some(row),
     };
     let expected = concat!(
@@ -527,4 +528,37 @@ fn schemas_change_and_stay() {
     assert!(!decode(events[0]).iter().any(|(name, _)| name == "Later__c"));
     // The same definition gives the same id in every org.
     assert_eq!(Bench::new().bus.current_schema(Bench::new().schema.object(bench.object)).id, events[0].schema.id);
+}
+
+#[test]
+fn long_text_may_go_as_a_difference() {
+    let mut bench = Bench::new();
+    let lines = |last: &str| Value::Text(format!("{}{last}", "a line of the text\n".repeat(100)));
+    let mut change = bench.change(1, ChangeKind::Update, &["Notes__c"], &[("Notes__c", lines("new"))]);
+    change.before = Some(bench.row(&[("Notes__c", lines("old"))]));
+    bench.commit(NOW, vec![change.clone()]);
+    bench.settings.long_text_diffs = true;
+    bench.commit(NOW, vec![change]);
+    let told: Vec<_> = bench.bus.iter().map(decode).collect();
+    let diffs = |fields: &[(String, Avro)]| strings(get(fields, "ChangeEventHeader.diffFields")).join(" ");
+    assert_eq!([diffs(&told[0]), diffs(&told[1])], ["", "0x0400"]);
+    let Avro::String(diff) = get(&told[1], "Notes__c") else { panic!("text") };
+    assert!(diff.starts_with("--- \n+++ ") && diff.ends_with("@@ -101,1 +101,1 @@\n-old\n+new\n"), "{diff}");
+}
+
+#[test]
+fn a_bus_goes_on_where_it_stopped() {
+    let mut bench = Bench::new();
+    bench.create(NOW, 1);
+    bench.create(NOW, 2);
+    let positions = bench.positions();
+    let kept = serde_json::to_string(&bench.bus.position()).unwrap();
+    let number = bench.bus.iter().map(|e| e.transaction.number).max();
+    bench.bus = Bus::resume(serde_json::from_str(&kept).unwrap());
+    assert_eq!(bench.read(Start::After(ReplayId(positions[1]))).unwrap(), Vec::<u64>::new());
+    assert_eq!(bench.read(Start::After(ReplayId(positions[0]))), Err(ReadError::Expired));
+    bench.create(NOW, 3);
+    assert!(bench.positions()[0] > positions[1]);
+    assert!(bench.bus.iter().map(|e| e.transaction.number).max() > number);
+    assert_eq!(bench.read(Start::After(ReplayId(positions[1]))).unwrap(), bench.positions());
 }
