@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::errors;
-use super::transaction::Transaction;
+use super::transaction::{Cause, Transaction};
 use crate::schema::{FieldId, FieldType, ObjectId, ObjectType};
 use crate::store::Binned;
 use crate::{ApiError, RecordId, Value};
@@ -155,7 +155,8 @@ impl Transaction<'_> {
         let mut values = row.to_values();
         values.remove(&field);
         self.touch(&facts, &mut values, false);
-        self.put(object, id, &values, self.settings.events_for_cleared_lookups);
+        let told = self.settings.events_for_cleared_lookups;
+        self.put(object, id, &values, Cause::Org { told });
     }
 
     fn held(&self, facts: &ObjectType, object: ObjectId, id: RecordId, child: ObjectId, other: RecordId) -> ApiError {

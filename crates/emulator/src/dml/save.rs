@@ -1,7 +1,7 @@
 //! Making and changing records.
 
 use super::fields::{self, Mode};
-use super::transaction::Transaction;
+use super::transaction::{Cause, Transaction};
 use super::{Input, defaults, derived, errors, reference};
 use crate::schema::{FieldType, ObjectId, ObjectType};
 use crate::store::Values;
@@ -40,7 +40,7 @@ impl Transaction<'_> {
             store: self.store,
         });
         self.check_unique(object, &facts, id, &values, None)?;
-        self.put(object, id, &values, true);
+        self.put(object, id, &values, Cause::User);
         Ok(id)
     }
 
@@ -86,7 +86,7 @@ impl Transaction<'_> {
             store: self.store,
         });
         self.check_unique(object, &facts, id, &values, Some(&given))?;
-        self.put(object, id, &values, true);
+        self.put(object, id, &values, Cause::User);
         Ok(())
     }
 

@@ -19,14 +19,22 @@ pub(super) struct Transaction<'a> {
     pub(super) incoming: HashMap<ObjectId, Arc<[super::delete::Incoming]>>,
 }
 
+/// Who caused a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Somebody saved or deleted the record.
+    User,
+    /// The org itself changed it, and tells the event bus or not.
+    Org { told: bool },
+}
+
 /// How a record stood before one step.
 struct Step {
     object: ObjectId,
     id: RecordId,
     before: State,
     deletion: Option<Millis>,
-    /// Whether the event bus hears of it.
-    told: bool,
+    cause: Cause,
 }
 
 impl<'a> Transaction<'a> {
@@ -57,24 +65,24 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    pub(super) fn put(&mut self, object: ObjectId, id: RecordId, values: &Values, told: bool) {
-        self.step(object, id, Some((Arc::new(Row::new(values)), None)), None, told);
+    pub(super) fn put(&mut self, object: ObjectId, id: RecordId, values: &Values, cause: Cause) {
+        self.step(object, id, Some((Arc::new(Row::new(values)), None)), None, cause);
     }
 
     pub(super) fn bin(&mut self, object: ObjectId, id: RecordId, values: &Values, binned: Binned) {
-        self.step(object, id, Some((Arc::new(Row::new(values)), Some(binned))), Some(binned.at), true);
+        self.step(object, id, Some((Arc::new(Row::new(values)), Some(binned))), Some(binned.at), Cause::User);
     }
 
     pub(super) fn remove(&mut self, object: ObjectId, id: RecordId) {
-        self.step(object, id, None, Some(self.context.now), true);
+        self.step(object, id, None, Some(self.context.now), Cause::User);
     }
 
-    fn step(&mut self, object: ObjectId, id: RecordId, state: State, deletion: Option<Millis>, told: bool) {
+    fn step(&mut self, object: ObjectId, id: RecordId, state: State, deletion: Option<Millis>, cause: Cause) {
         let table = self.store.table_mut(object);
         let remembered = table.deletion(id);
         let before = table.set(id, state);
         table.set_deletion(id, deletion);
-        self.steps.push(Step { object, id, before, deletion: remembered, told });
+        self.steps.push(Step { object, id, before, deletion: remembered, cause });
     }
 
     /// The second that records are stamped with, as milliseconds; never before what the record says already, so that
@@ -105,7 +113,11 @@ impl<'a> Transaction<'a> {
         let mut seen: HashMap<(ObjectId, RecordId), usize> = HashMap::new();
         for step in self.steps {
             match seen.get(&(step.object, step.id)).and_then(|at| order.get_mut(*at)) {
-                Some(first) => first.told |= step.told,
+                // A user outweighs the org, and a step that is told one that is not.
+                Some(first) => match (first.cause, step.cause) {
+                    (Cause::User, _) | (_, Cause::Org { told: false }) => {}
+                    (_, cause) => first.cause = cause,
+                },
                 None => {
                     seen.insert((step.object, step.id), order.len());
                     order.push(step);
@@ -113,12 +125,15 @@ impl<'a> Transaction<'a> {
             }
         }
         let (schema, store) = (self.schema, self.store);
-        order.into_iter().filter(|step| step.told).filter_map(|step| change(&schema, store, step)).collect()
+        order.into_iter().filter_map(|step| change(&schema, store, step)).collect()
     }
 }
 
 fn change(schema: &Schema, store: &Store, step: Step) -> Option<RecordChange> {
-    let Step { object, id, before, .. } = step;
+    let Step { object, id, before, cause, .. } = step;
+    if cause == (Cause::Org { told: false }) {
+        return None;
+    }
     let after = store.table(object).and_then(|table| table.state(id));
     let is_live = |state: &State| matches!(state, Some((_, None)));
     let kind = match (is_live(&before), is_live(&after)) {
@@ -131,27 +146,16 @@ fn change(schema: &Schema, store: &Store, step: Step) -> Option<RecordChange> {
     };
     let (before, after) = (before.map(|(row, _)| row), after.map(|(row, _)| row));
     let changed = match (kind, &before, &after) {
-        (ChangeKind::Update, Some(before), Some(after)) => changed_fields(schema.object(object), before, after),
+        (ChangeKind::Update, Some(before), Some(after)) => changed_fields(schema.object(object), before, after, cause),
         _ => Vec::new(),
     };
     Some(RecordChange { object, id, kind, before, after, changed })
 }
 
-/// Fields that differ. An update always names `LastModifiedDate` when `SystemModstamp` is the only other thing that
-/// could have moved: a save without a change is still a save (unconfirmed: what a real org sends for one).
-fn changed_fields(object: &ObjectType, before: &Row, after: &Row) -> Vec<FieldId> {
-    let modified = object.field("LastModifiedDate").map(|(field, _)| field);
-    let stamp = object.field("SystemModstamp").map(|(field, _)| field);
-    let mut changed: Vec<FieldId> = object
-        .enumerate()
-        .map(|(field, _)| field)
-        .filter(|field| before.get_ref(*field) != after.get_ref(*field))
-        .collect();
-    if changed.iter().all(|field| Some(*field) == stamp)
-        && let Some(modified) = modified
-    {
-        changed.push(modified);
-        changed.sort();
-    }
-    changed
+/// Fields that differ. `LastModifiedDate` is always among those of a save, even of one that changed nothing or came
+/// within the same second (unconfirmed: what a real org sends then).
+fn changed_fields(object: &ObjectType, before: &Row, after: &Row, cause: Cause) -> Vec<FieldId> {
+    let modified = object.field("LastModifiedDate").map(|(field, _)| field).filter(|_| cause == Cause::User);
+    let differs = |field: &FieldId| Some(*field) == modified || before.get_ref(*field) != after.get_ref(*field);
+    object.enumerate().map(|(field, _)| field).filter(differs).collect()
 }

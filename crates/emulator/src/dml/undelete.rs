@@ -1,7 +1,7 @@
 //! Taking records back from the recycle bin.
 
 use super::errors;
-use super::transaction::Transaction;
+use super::transaction::{Cause, Transaction};
 use crate::schema::{FieldId, FieldType, ObjectId, ObjectType};
 use crate::store::Values;
 use crate::{ApiError, RecordId, Value};
@@ -67,7 +67,7 @@ impl Transaction<'_> {
         }
         self.touch(&facts, &mut values, true);
         self.check_unique(object, &facts, id, &values, None)?;
-        self.put(object, id, &values, true);
+        self.put(object, id, &values, Cause::User);
         Ok(())
     }
 

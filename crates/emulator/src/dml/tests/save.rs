@@ -88,6 +88,8 @@ fn an_update_names_what_changed() {
     let told = changes(&mut bench, false, update(json!({"Phone": "2", "Name": "Acme"})));
     let stamps = ["LastModifiedDate", "SystemModstamp"];
     assert_eq!(told, [(ChangeKind::Update, id, ["Phone"].iter().chain(&stamps).map(|s| s.to_string()).collect())]);
+    let told = changes(&mut bench, false, update(json!({"Phone": "3"})));
+    assert_eq!(told, [(ChangeKind::Update, id, vec!["Phone".to_owned(), "LastModifiedDate".to_owned()])]);
     let told = changes(&mut bench, false, update(json!({})));
     assert_eq!(told, [(ChangeKind::Update, id, vec!["LastModifiedDate".to_owned()])]);
 }
