@@ -18,7 +18,8 @@ pub(super) struct Faults {
 }
 
 /// How a stream can be made to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StreamFailure {
     /// The service is overloaded or being maintained.
     Unavailable,

@@ -14,7 +14,7 @@ use serde_json::{Map, Value as Json, json};
 use super::error::json_response;
 use super::state::AppState;
 use crate::clock::timestamp;
-use crate::events::{ChangeType, ReplayId};
+use crate::events::{ChangeType, ReplayId, StreamFailure};
 use crate::faults::Plan;
 use crate::store::Row;
 use crate::{Millis, RecordId, Value};
@@ -184,6 +184,12 @@ enum Disturbance {
     Overflow { object: String },
     /// Sends a gap event for every record of this object.
     Wildcard { object: String },
+    /// Ends a stream with an error after so many more events.
+    FailStream {
+        #[serde(default)]
+        after: usize,
+        with: StreamFailure,
+    },
     /// Throws all events away and starts positions elsewhere.
     Reset {},
 }
@@ -234,6 +240,10 @@ async fn disturb_events(State(state): State<AppState>, body: Bytes) -> Response 
         }
         Disturbance::Overflow { object } => org.events.inject_overflow(&org.schema, &org.settings, now, &object),
         Disturbance::Wildcard { object } => org.events.inject_wildcard(&org.schema, &org.settings, now, &object),
+        Disturbance::FailStream { after, with } => {
+            org.events.fail_stream_after(after, with);
+            Ok(())
+        }
         Disturbance::Reset {} => {
             org.events.reset_positions();
             Ok(())

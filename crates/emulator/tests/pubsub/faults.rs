@@ -5,6 +5,7 @@ use tidegate_emulator::RecordId;
 use tidegate_emulator::events::{ChangeType, StreamFailure};
 use tidegate_emulator::settings::Settings;
 use tonic::Code;
+use tower::ServiceExt;
 
 use super::support::*;
 
@@ -136,4 +137,25 @@ async fn a_stream_outlives_its_token_but_not_a_revocation() {
     bench.state.org.write().access.revoke(&bench.token);
     let status = stream.error().await;
     assert_eq!((status.code(), error_code(&status)), (Code::Unauthenticated, "service.auth.error"));
+}
+
+#[tokio::test]
+async fn the_emulators_controls_reach_the_bus() {
+    let bench = Bench::start(Settings::default()).await;
+    let control = async |path: &str, body: &'static str| {
+        let request = http::Request::post(format!("/__emulator/{path}")).body(axum::body::Body::from(body)).unwrap();
+        let answer = tidegate_emulator::http::router(bench.state.clone()).oneshot(request).await.unwrap();
+        assert!(answer.status().is_success(), "{path} {body}: {}", answer.status());
+    };
+    control("events", r#"{"duplicate":1}"#).await;
+    bench.create([1], "");
+    control("events", r#"{"overflow":{"object":"Widget__c"}}"#).await;
+    control("events", r#"{"fail_stream":{"after":3,"with":"delivery_limit"}}"#).await;
+    let mut stream = bench.subscribe(earliest(ALL, 9)).await;
+    let events = stream.events(3).await;
+    assert_eq!(events[0], events[1]);
+    assert_eq!(error_code(&stream.error().await), "subscription.limit.exceeded");
+    control("replay/expire", "").await;
+    let status = bench.subscribe(after(ALL, &events[2].replay_id, 9)).await.error().await;
+    assert_eq!(error_code(&status), "subscription.fetch.replayid.validation.failed");
 }
