@@ -23,4 +23,6 @@ pub struct Org {
     pub access: Access,
     /// What was used of the org's allowances.
     pub usage: Usage,
+    /// Results of queries with pages still to be read.
+    pub cursors: crate::query::Cursors,
 }

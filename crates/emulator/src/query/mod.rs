@@ -1,1 +1,105 @@
-//! SOQL over the store.
+//! SOQL over the store: text in, pages of JSON or a selection for Bulk out.
+//!
+//! A query is parsed, then *planned* (every name looked up, every rule of the platform checked, every literal turned
+//! into a value of its field's kind), then run over borrowed rows. Nothing here changes a record; the one thing it
+//! keeps are the cursors of results with more than one page.
+
+mod aggregate;
+mod bulk;
+mod columns;
+mod condition;
+mod cursor;
+mod datefn;
+mod dates;
+mod error;
+mod explain;
+mod expr;
+mod filter;
+mod format;
+mod functions;
+mod group;
+mod json;
+mod like;
+mod order;
+mod plan;
+mod resolve;
+mod run;
+mod scan;
+mod select;
+mod text;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use bulk::BulkSelection;
+pub use cursor::Cursors;
+
+use crate::{ApiError, Millis, Org, RecordId};
+
+/// How a query is run.
+#[derive(Debug, Clone)]
+pub struct QueryOptions {
+    /// Soft-deleted records too (`queryAll`).
+    pub all: bool,
+    /// The time: for date literals and the life of cursors.
+    pub now: Millis,
+    /// Who asks: their time zone decides what `TODAY` is, their id what is `mine`.
+    pub user: RecordId,
+    /// API version by its whole number, such as 66. It stands in URLs and decides how deep sub-queries nest.
+    pub version: u16,
+    /// Rows of a page as the client asks for them; held between 200 and 2,000. `None` for 2,000.
+    pub batch_size: Option<usize>,
+}
+
+/// A page of a query's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The whole answer as the REST API gives it: `totalSize`, `done`, `nextRecordsUrl`, `records`.
+    pub json: String,
+    /// Rows of the whole result.
+    pub total_size: usize,
+    /// The locator of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+/// Runs a query and gives its first page.
+///
+/// # Errors
+/// As Salesforce words them: `MALFORMED_QUERY`, `INVALID_FIELD`, `INVALID_TYPE`, … with the place in the text.
+pub fn run(org: &Org, text: &str, options: &QueryOptions) -> Result<Page, ApiError> {
+    run::run(org, text, options)
+}
+
+/// The page that a locator (`0r8…-2000`) names. `options.all` has no say: the cursor remembers.
+///
+/// # Errors
+/// `INVALID_QUERY_LOCATOR` for a locator that is unknown or older than two days.
+pub fn more(org: &Org, locator: &str, options: &QueryOptions) -> Result<Page, ApiError> {
+    run::more(org, locator, options)
+}
+
+/// Selects the rows of a Bulk 2.0 query job, without copying them.
+///
+/// # Errors
+/// As [`run`], and for what a Bulk query cannot do: aggregates, GROUP BY, OFFSET, TYPEOF, sub-queries, compound and
+/// binary fields.
+pub fn select_bulk(org: &Org, text: &str, options: &QueryOptions) -> Result<BulkSelection, ApiError> {
+    bulk::select_bulk(org, text, options)
+}
+
+/// What a query's columns are, as `query?columns=true` answers it.
+///
+/// # Errors
+/// As [`run`].
+pub fn columns(org: &Org, text: &str, options: &QueryOptions) -> Result<serde_json::Value, ApiError> {
+    columns::columns(org, text, options)
+}
+
+/// How a query would be run, as `query?explain=` answers it.
+///
+/// # Errors
+/// As [`run`].
+pub fn explain(org: &Org, text: &str, options: &QueryOptions) -> Result<serde_json::Value, ApiError> {
+    explain::explain(org, text, options)
+}

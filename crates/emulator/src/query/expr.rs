@@ -1,0 +1,233 @@
+//! What a query reads from a record: fields through relationship paths, and functions of them.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::datefn::{DateFn, Fiscal};
+use super::value::{Cell, Kind};
+use crate::RecordId;
+use crate::schema::{Field, FieldId, FieldType, ObjectId, Schema};
+use crate::store::{Row, Store};
+use crate::value::ValueRef;
+
+/// A record of the store, borrowed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Record<'a> {
+    pub(crate) object: ObjectId,
+    pub(crate) id: RecordId,
+    pub(crate) row: &'a Arc<Row>,
+}
+
+/// What records are read from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct World<'a> {
+    pub(crate) schema: &'a Schema,
+    pub(crate) store: &'a Store,
+}
+
+/// The object of a FROM and the parents that its query reads: a parent's place is its index plus one, 0 is the
+/// record itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    pub(crate) object: ObjectId,
+    pub(crate) hops: Vec<Hop>,
+}
+
+/// One step from a record to its parent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hop {
+    /// Where it starts: 0, or another hop's place.
+    pub(crate) from: usize,
+    /// The reference field.
+    pub(crate) field: At,
+    /// The parent's object; `None` where the relationship is polymorphic.
+    pub(crate) target: Option<ObjectId>,
+    /// The relationship's name, as the describe writes it.
+    pub(crate) name: String,
+}
+
+/// Where a value is found in a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum At {
+    /// The record's own id.
+    Id,
+    /// A field.
+    Field(FieldId),
+    /// The field that plays this part in each object a polymorphic relationship may lead to.
+    ByObject(Vec<(ObjectId, FieldId)>),
+    /// The name of the record's object (`Owner.Type`).
+    TypeName,
+}
+
+/// A field at the end of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Column {
+    /// The record it is read from: 0, or a hop's place.
+    pub(crate) slot: usize,
+    pub(crate) at: At,
+    /// API name as the describe writes it.
+    pub(crate) name: String,
+    pub(crate) ty: FieldType,
+    /// The field itself, where there is exactly one.
+    pub(crate) field: Option<(ObjectId, FieldId)>,
+}
+
+/// Something with a value for a record or a group.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Expr {
+    Column(Column),
+    DateFn {
+        function: DateFn,
+        column: Column,
+        zone: Option<TimeZone>,
+        fiscal: Fiscal,
+    },
+    /// A picklist's label.
+    Label(Column),
+    Distance(Distance),
+    /// The n-th key of a group.
+    Key(usize),
+    /// The n-th aggregate of a group.
+    Aggregate(usize),
+    /// 1 where the n-th key of a group is summed over.
+    Grouping(usize),
+}
+
+/// `DISTANCE(field, GEOLOCATION(latitude, longitude), 'km')`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Distance {
+    pub(crate) latitude: Column,
+    pub(crate) longitude: Column,
+    pub(crate) to: (f64, f64),
+    /// Of the earth, in the unit asked for.
+    pub(crate) radius: f64,
+}
+
+impl Column {
+    /// How its values compare.
+    pub(crate) fn kind(&self) -> Kind {
+        Kind::of(self.ty)
+    }
+
+    /// The field's facts, where the column is one field.
+    pub(crate) fn facts<'s>(&self, schema: &'s Schema) -> Option<&'s Field> {
+        self.field.map(|(object, field)| schema.object(object).field_at(field))
+    }
+}
+
+impl<'a> World<'a> {
+    /// The record at this place of a source, seen from the record of the FROM object.
+    pub(crate) fn slot(&self, source: &Source, base: Record<'a>, slot: usize) -> Option<Record<'a>> {
+        let Some(hop) = slot.checked_sub(1).and_then(|at| source.hops.get(at)) else {
+            return Some(base);
+        };
+        // A hop starts at an earlier place, so this ends; paths have at most five hops.
+        let from = self.slot(source, base, hop.from)?;
+        self.step(from, hop)
+    }
+
+    /// The parent that a hop leads to.
+    pub(crate) fn step(&self, from: Record<'a>, hop: &Hop) -> Option<Record<'a>> {
+        let Cell::Id(id) = self.read_at(from, &hop.field) else { return None };
+        let object = match hop.target {
+            Some(object) => object,
+            None => self.schema.by_prefix(id.prefix())?,
+        };
+        let row = self.store.get(object, id)?;
+        Some(Record { object, id, row })
+    }
+
+    /// A value of this record.
+    pub(crate) fn read_at(&self, record: Record<'a>, at: &At) -> Cell<'a> {
+        read_at(self.schema, record, at)
+    }
+
+    /// A column's value, seen from the record of the FROM object; null where a parent is missing.
+    pub(crate) fn column(&self, source: &Source, base: Record<'a>, column: &Column) -> Cell<'a> {
+        match self.slot(source, base, column.slot) {
+            Some(record) => self.read_at(record, &column.at),
+            None => Cell::Null,
+        }
+    }
+
+    /// An expression's value for a record. Parts of groups have none.
+    pub(crate) fn eval(&self, source: &Source, base: Record<'a>, expr: &Expr) -> Cell<'a> {
+        match expr {
+            Expr::Column(column) => self.column(source, base, column),
+            Expr::DateFn { function, column, zone, fiscal } => {
+                function.apply(self.column(source, base, column), zone.as_ref(), *fiscal)
+            }
+            Expr::Label(column) => label(self.schema, column, self.column(source, base, column)),
+            Expr::Distance(distance) => {
+                let latitude = number(self.column(source, base, &distance.latitude));
+                let longitude = number(self.column(source, base, &distance.longitude));
+                match (latitude, longitude) {
+                    (Some(latitude), Some(longitude)) => {
+                        Cell::Float(haversine((latitude, longitude), distance.to, distance.radius))
+                    }
+                    _ => Cell::Null,
+                }
+            }
+            Expr::Key(_) | Expr::Aggregate(_) | Expr::Grouping(_) => Cell::Null,
+        }
+    }
+}
+
+/// A value of a record.
+pub(crate) fn read_at<'a>(schema: &'a Schema, record: Record<'a>, at: &At) -> Cell<'a> {
+    match at {
+        At::Id => Cell::Id(record.id),
+        At::Field(field) => cell(record.row, *field),
+        At::ByObject(fields) => match fields.iter().find(|(object, _)| *object == record.object) {
+            Some((_, field)) if schema.object(record.object).field_at(*field).ty == FieldType::Id => {
+                Cell::Id(record.id)
+            }
+            Some((_, field)) => cell(record.row, *field),
+            None => Cell::Null,
+        },
+        At::TypeName => Cell::Text(&schema.object(record.object).name),
+    }
+}
+
+/// A stored value.
+pub(crate) fn cell(row: &Row, field: FieldId) -> Cell<'_> {
+    match row.get_ref(field) {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Text(text) => Cell::Text(text),
+        ValueRef::Bool(b) => Cell::Bool(b),
+        ValueRef::Int(n) => Cell::Int(n),
+        ValueRef::Decimal(d) => Cell::Decimal(d),
+        ValueRef::Date(d) => Cell::Date(d),
+        ValueRef::DateTime(ms) => Cell::DateTime(ms),
+        ValueRef::Time(ms) => Cell::Time(ms),
+        ValueRef::Id(id) => Cell::Id(id),
+    }
+}
+
+/// The label of a picklist value; a value that is no longer defined is its own label.
+pub(crate) fn label<'a>(schema: &'a Schema, column: &Column, cell: Cell<'a>) -> Cell<'a> {
+    let (Cell::Text(text), Some(field)) = (cell, column.facts(schema)) else { return cell };
+    match field.picklist.iter().find(|entry| entry.value.eq_ignore_ascii_case(text)) {
+        Some(entry) => Cell::Text(&entry.label),
+        None => cell,
+    }
+}
+
+fn number(cell: Cell<'_>) -> Option<f64> {
+    use rust_decimal::prelude::ToPrimitive;
+    match cell {
+        Cell::Decimal(d) => d.to_f64(),
+        Cell::Int(n) => Some(n as f64),
+        Cell::Float(f) => Some(f),
+        _ => None,
+    }
+}
+
+/// Great-circle distance between two places given as latitude and longitude in degrees.
+fn haversine(a: (f64, f64), b: (f64, f64), radius: f64) -> f64 {
+    let (lat_a, lat_b) = (a.0.to_radians(), b.0.to_radians());
+    let (d_lat, d_lon) = (lat_b - lat_a, (b.1 - a.1).to_radians());
+    let h = (d_lat / 2.0).sin().powi(2) + lat_a.cos() * lat_b.cos() * (d_lon / 2.0).sin().powi(2);
+    2.0 * radius * h.sqrt().min(1.0).asin()
+}
