@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use crate::events::Commit;
 use crate::schema::ObjectId;
+use crate::store::RecordChange;
 use crate::{ApiError, Millis, Org, RecordId};
 use transaction::Transaction;
 
@@ -102,9 +103,22 @@ impl Org {
     /// Answers one result per write. Without `all_or_none` each write stands on its own, and one that fails changes
     /// nothing. With it, one failure undoes all: the others then answer `ALL_OR_NONE_OPERATION_ROLLED_BACK`.
     pub fn write(&mut self, context: &WriteContext, writes: Vec<Write>) -> Vec<WriteResult> {
-        let schema = Arc::clone(&self.schema);
-        let mut tx = Transaction::new(Arc::clone(&schema), &mut self.store, &self.settings, context);
-        let repeated = upsert::repeated_keys(&schema, &writes);
+        if self.store.purge_is_due(context.now) {
+            self.purge(context.now);
+        }
+        let (results, changes) = self.transact(context, writes);
+        if !changes.is_empty() {
+            let commit = Commit { now: context.now, user: context.user, origin: context.origin.clone(), changes };
+            let schema = Arc::clone(&self.schema);
+            self.events.commit(&schema, &self.settings, commit);
+        }
+        results
+    }
+
+    /// Does the writes and says what they changed.
+    fn transact(&mut self, context: &WriteContext, writes: Vec<Write>) -> (Vec<WriteResult>, Vec<RecordChange>) {
+        let repeated = upsert::repeated_keys(&self.schema, &writes);
+        let mut tx = Transaction::new(Arc::clone(&self.schema), &mut self.store, &self.settings, context);
         let mut results: Vec<WriteResult> = Vec::with_capacity(writes.len());
         for (at, write) in writes.into_iter().enumerate() {
             let start = tx.savepoint();
@@ -125,15 +139,12 @@ impl Org {
                 }
             }
         }
-        let changes = tx.finish();
-        if !changes.is_empty() {
-            let commit = Commit { now: context.now, user: context.user, origin: context.origin.clone(), changes };
-            self.events.commit(&schema, &self.settings, commit);
-        }
-        results
+        (results, tx.finish())
     }
 
     /// Empties the recycle bin of what has been there for 15 days. Answers how many records left for good.
+    ///
+    /// Writes do this by themselves, about once an hour of the org's time.
     pub fn purge(&mut self, now: Millis) -> usize {
         self.store.purge(now.saturating_sub(RECYCLE_BIN_MS))
     }

@@ -130,13 +130,11 @@ fn error(result: WriteResult) -> String {
 /// What a transaction did, told as the event bus is told.
 fn changes(bench: &mut Bench, all_or_none: bool, writes: Vec<Write>) -> Vec<(ChangeKind, RecordId, Vec<String>)> {
     let context = bench.context(all_or_none);
-    let schema = Arc::clone(&bench.org.schema);
-    let mut tx = super::Transaction::new(Arc::clone(&schema), &mut bench.org.store, &bench.org.settings, &context);
-    for write in writes {
-        tx.write(write).unwrap();
-    }
+    let (results, changes) = bench.org.transact(&context, writes);
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    let schema = &bench.org.schema;
     let name = |object: ObjectId, field| schema.object(object).field_at(field).name.clone();
     let told =
         |c: crate::store::RecordChange| (c.kind, c.id, c.changed.iter().map(|field| name(c.object, *field)).collect());
-    tx.finish().into_iter().map(told).collect()
+    changes.into_iter().map(told).collect()
 }

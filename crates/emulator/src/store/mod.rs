@@ -23,6 +23,7 @@ pub use table::{Binned, Table};
 pub struct Store {
     tables: Vec<Table>,
     groups: u64,
+    purged_at: Millis,
     /// Members of the deletes that took more than one record, by [`Binned::group`].
     cascades: HashMap<u64, Vec<(ObjectId, RecordId)>>,
 }
@@ -92,6 +93,15 @@ impl Store {
     fn is_in_group(&self, group: u64, (object, id): &(ObjectId, RecordId)) -> bool {
         let binned = self.table(*object).and_then(|table| table.binned(*id));
         binned.is_some_and(|binned| binned.group == group)
+    }
+
+    /// Whether the recycle bin was last looked through more than an hour ago; says so once.
+    pub(crate) fn purge_is_due(&mut self, now: Millis) -> bool {
+        let due = now.saturating_sub(self.purged_at) > 60 * 60 * 1000;
+        if due {
+            self.purged_at = now;
+        }
+        due
     }
 
     /// Takes out for good what has been in the recycle bin since `before` or longer, and forgets deletions as old.

@@ -112,6 +112,11 @@ fn hard_deletes_and_the_end_of_the_bin() {
     assert_eq!(bench.org.purge(bench.now + RECYCLE_BIN_MS - 1), 0);
     assert_eq!(bench.org.purge(bench.now + RECYCLE_BIN_MS), 1);
     assert_eq!(bench.org.store.table(object).map(|t| t.len()), Some(1));
+
+    bench.delete("Widget__c", ids[3]).unwrap();
+    bench.now += RECYCLE_BIN_MS;
+    bench.made("Account", json!({"Name": "any write looks through the bin"}));
+    assert_eq!(bench.org.store.table(object).map(|t| t.len()), Some(0));
 }
 
 #[test]

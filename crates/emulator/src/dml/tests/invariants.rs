@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::schema::FieldType;
-use crate::store::Store;
+use crate::store::{RecordChange, Store};
 
 /// One random write; numbers choose among the records made so far.
 #[derive(Debug, Clone)]
@@ -152,6 +152,7 @@ proptest! {
     fn writes_keep_the_store_whole(transactions in steps()) {
         let mut bench = Bench::new();
         let mut made: Vec<(ObjectId, RecordId)> = Vec::new();
+        let mut replica = BTreeMap::new();
         // Indexes exist from the start, so that every write has to keep them.
         check(&bench)?;
         for (all_or_none, steps) in transactions {
@@ -165,7 +166,8 @@ proptest! {
             let objects: Vec<_> = writes.iter().map(object_of).collect();
             let before = image(&bench.org.store);
             let context = bench.context(all_or_none);
-            let results = bench.org.write(&context, writes);
+            let (results, changes) = bench.org.transact(&context, writes);
+            follow(&mut replica, &changes)?;
             if results.iter().all(Result::is_err) {
                 prop_assert_eq!(image(&bench.org.store), before, "failed writes changed something");
             }
@@ -175,8 +177,38 @@ proptest! {
                 _ => None,
             }));
             check(&bench)?;
+            let live: BTreeMap<_, _> = image(&bench.org.store)
+                .into_iter()
+                .filter_map(|(key, (row, live))| live.then_some((key, row)))
+                .collect();
+            prop_assert_eq!(&replica, &live, "what was told is not what happened");
         }
     }
+}
+
+/// Does to a replica what a transaction says it did.
+fn follow(replica: &mut BTreeMap<(ObjectId, RecordId), String>, changes: &[RecordChange]) -> Result<(), TestCaseError> {
+    for change in changes {
+        let key = (change.object, change.id);
+        let before = replica.remove(&key);
+        let was_live = matches!(change.kind, ChangeKind::Update | ChangeKind::Delete);
+        prop_assert_eq!(before.is_some(), was_live, "{:?}", change);
+        if was_live {
+            prop_assert_eq!(before, change.before.as_ref().map(|row| format!("{row:?}")));
+        }
+        if let (ChangeKind::Create | ChangeKind::Update | ChangeKind::Undelete, Some(after)) =
+            (change.kind, &change.after)
+        {
+            replica.insert(key, format!("{after:?}"));
+        }
+        if let (ChangeKind::Update, Some(before), Some(after)) = (change.kind, &change.before, &change.after) {
+            for field in (0..200).map(crate::schema::FieldId) {
+                let told = before.get(field) == after.get(field) || change.changed.contains(&field);
+                prop_assert!(told, "{:?} changed untold", field);
+            }
+        }
+    }
+    Ok(())
 }
 
 fn object_of(write: &Write) -> ObjectId {
