@@ -92,9 +92,8 @@ impl Jobs {
         version: u16,
         now: Millis,
     ) -> Result<&Job, ApiError> {
-        let unsupported = || {
-            ApiError::new("INVALIDENTITY", format!("Entity '{}' is not supported by the Bulk API.", asked.object))
-        };
+        let unsupported =
+            || ApiError::new("INVALIDENTITY", format!("Entity '{}' is not supported by the Bulk API.", asked.object));
         let (_, object) = schema.find(&asked.object).ok_or_else(unsupported)?;
         if !object.flags.createable && !object.flags.updateable && !object.flags.deletable {
             return Err(unsupported());
@@ -200,7 +199,9 @@ impl Job {
             }
             State::Aborted => Err(illegal("Closing already Aborted Job not allowed")),
             State::JobComplete | State::Failed => Err(illegal("Closing already Completed Job not allowed")),
-            State::UploadComplete | State::InProgress => Err(illegal(format!("Closing a job that is {} is not allowed", self.state))),
+            State::UploadComplete | State::InProgress => {
+                Err(illegal(format!("Closing a job that is {} is not allowed", self.state)))
+            }
         }
     }
 

@@ -97,7 +97,8 @@ impl Renderer {
             _ => self.outcomes.len(),
         };
         let starts = (0..total).step_by(PIECE_ROWS);
-        let first = if self.raw && self.set == ResultSet::Unprocessed { self.upload.clone() } else { self.header().into() };
+        let first =
+            if self.raw && self.set == ResultSet::Unprocessed { self.upload.clone() } else { self.header().into() };
         std::iter::once(first).chain(starts.map(move |from| self.piece(from..(from + PIECE_ROWS).min(total)).into()))
     }
 

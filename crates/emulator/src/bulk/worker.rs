@@ -26,9 +26,27 @@ pub enum Step {
 
 /// A piece of work, taken out of the org so that it can be prepared without holding it.
 enum Piece {
-    Query { text: String, options: QueryOptions },
-    Plan { upload: Bytes, schema: Arc<Schema>, object: String, operation: Operation, delimiter: u8, line_ending: LineEnding },
-    Chunk { upload: Bytes, plan: Arc<Plan>, object: String, operation: Operation, delimiter: u8, from: usize, context: WriteContext },
+    Query {
+        text: String,
+        options: QueryOptions,
+    },
+    Plan {
+        upload: Bytes,
+        schema: Arc<Schema>,
+        object: String,
+        operation: Operation,
+        delimiter: u8,
+        line_ending: LineEnding,
+    },
+    Chunk {
+        upload: Bytes,
+        plan: Arc<Plan>,
+        object: String,
+        operation: Operation,
+        delimiter: u8,
+        from: usize,
+        context: WriteContext,
+    },
 }
 
 /// Does the next piece of work: starts a job, runs a query, reads an upload's header, or writes 200 rows. Jobs take
@@ -45,7 +63,8 @@ pub fn step(org: &SharedOrg, now: Millis) -> Step {
             State::UploadComplete => job.modified.saturating_add(delay) <= now,
             _ => false,
         };
-        let waiting = org.jobs.jobs.values().filter(|j| j.state == State::UploadComplete).map(|j| j.modified + delay).min();
+        let waiting =
+            org.jobs.jobs.values().filter(|j| j.state == State::UploadComplete).map(|j| j.modified + delay).min();
         let turn = org.jobs.turns + 1;
         let Some(job) = org.jobs.jobs.values_mut().filter(|j| due(j)).min_by_key(|j| j.turn) else {
             return Step::Idle(waiting);
@@ -75,7 +94,9 @@ pub fn step(org: &SharedOrg, now: Millis) -> Step {
                     }
                     job.set_state(State::JobComplete, now);
                 }
-                Err(error) => job.fail(format!("InvalidBatch : Failed to process query: {}: {}", error.code, error.message), now),
+                Err(error) => {
+                    job.fail(format!("InvalidBatch : Failed to process query: {}: {}", error.code, error.message), now)
+                }
             });
         }
         Piece::Plan { upload, schema, object, operation, delimiter, line_ending } => {
@@ -136,8 +157,15 @@ fn piece(job: &Job, schema: &Arc<Schema>, now: Millis) -> Option<Piece> {
             let origin = format!("com/salesforce/api/bulkapi/{}.0", job.version);
             let context = WriteContext { now, user: job.created_by, origin, all_or_none: false };
             let (plan, from) = (Arc::clone(plan), *next_row);
-            (from < plan.rows.len())
-                .then_some(Piece::Chunk { upload, plan, object, operation, delimiter, from, context })
+            (from < plan.rows.len()).then_some(Piece::Chunk {
+                upload,
+                plan,
+                object,
+                operation,
+                delimiter,
+                from,
+                context,
+            })
         }
     }
 }
@@ -206,7 +234,8 @@ fn write_chunk(
     context: &WriteContext,
 ) -> Vec<Outcome> {
     let to = (from + CHUNK_ROWS).min(plan.rows.len());
-    let cells: Vec<_> = plan.rows.get(from..to).unwrap_or_default().iter().map(|row| row_cells(upload, *row, delimiter)).collect();
+    let cells: Vec<_> =
+        plan.rows.get(from..to).unwrap_or_default().iter().map(|row| row_cells(upload, *row, delimiter)).collect();
     let mut org = org.write();
     // Aborted while the chunk was being read: its rows stay unprocessed.
     if org.jobs.jobs.get(&job).is_none_or(|j| j.state != State::InProgress) {

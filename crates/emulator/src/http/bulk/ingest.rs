@@ -9,7 +9,10 @@ use http::{HeaderMap, StatusCode};
 
 use super::list::{self, ListFilter};
 use super::multipart;
-use super::{JOB_BYTES_MAX, Shown, asked_state, check_members, content_type, csv_response, job_response, read_body, read_format, read_json, text};
+use super::{
+    JOB_BYTES_MAX, Shown, asked_state, check_members, content_type, csv_response, job_response, read_body, read_format,
+    read_json, text,
+};
 use crate::ApiError;
 use crate::bulk::{IngestRequest, Kind, MULTIPART_CHARS_MAX, ResultSet, UPLOAD_BYTES_MAX, result_pieces};
 use crate::http::error::json_response;
@@ -40,7 +43,9 @@ fn request(body: &[u8]) -> Result<IngestRequest, ApiError> {
     check_members(&asked, &MEMBERS)?;
     let (delimiter, line_ending) = read_format(&asked)?;
     let required = |name: &str| {
-        text(&asked, name).map(str::to_owned).ok_or_else(|| ApiError::new("INVALIDJOB", format!("The {name} is missing")))
+        text(&asked, name)
+            .map(str::to_owned)
+            .ok_or_else(|| ApiError::new("INVALIDJOB", format!("The {name} is missing")))
     };
     Ok(IngestRequest {
         object: required("object")?,
@@ -52,7 +57,12 @@ fn request(body: &[u8]) -> Result<IngestRequest, ApiError> {
     })
 }
 
-async fn create(session: Session, State(state): State<AppState>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
+async fn create(
+    session: Session,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
     let body = read_body(body, JOB_BYTES_MAX).await?;
     let now = state.now();
     let Some(boundary) = multipart::boundary(content_type(&headers)) else {
@@ -78,12 +88,20 @@ async fn create(session: Session, State(state): State<AppState>, headers: Header
     Ok(job_response(job, Shown::Created))
 }
 
-async fn list(session: Session, State(state): State<AppState>, Query(filter): Query<ListFilter>) -> Result<Response, ApiError> {
+async fn list(
+    session: Session,
+    State(state): State<AppState>,
+    Query(filter): Query<ListFilter>,
+) -> Result<Response, ApiError> {
     let page = list::page(&state.org.read(), Kind::Ingest, &filter, session.version, state.now())?;
     Ok(json_response(StatusCode::OK, &page))
 }
 
-async fn show(_session: Session, State(state): State<AppState>, Path((_, id)): Path<(String, String)>) -> Result<Response, ApiError> {
+async fn show(
+    _session: Session,
+    State(state): State<AppState>,
+    Path((_, id)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
     Ok(job_response(state.org.read().jobs.get(Kind::Ingest, &id, state.now())?, Shown::Whole))
 }
 
@@ -106,7 +124,11 @@ async fn change(
     Ok(job_response(job, Shown::Changed))
 }
 
-async fn remove(_session: Session, State(state): State<AppState>, Path((_, id)): Path<(String, String)>) -> Result<StatusCode, ApiError> {
+async fn remove(
+    _session: Session,
+    State(state): State<AppState>,
+    Path((_, id)): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
     state.org.write().jobs.delete(Kind::Ingest, &id, state.now())?;
     Ok(StatusCode::NO_CONTENT)
 }

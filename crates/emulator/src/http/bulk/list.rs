@@ -17,7 +17,13 @@ pub(super) struct ListFilter {
 }
 
 /// A page of the jobs of `kind`, or of the kind that `jobType` names.
-pub(super) fn page(org: &Org, kind: Kind, filter: &ListFilter, version: ApiVersion, now: Millis) -> Result<Json, ApiError> {
+pub(super) fn page(
+    org: &Org,
+    kind: Kind,
+    filter: &ListFilter,
+    version: ApiVersion,
+    now: Millis,
+) -> Result<Json, ApiError> {
     let kind = match filter.job_type.as_deref() {
         None | Some("") => Some(kind),
         Some("V2Ingest") => Some(Kind::Ingest),
@@ -37,9 +43,6 @@ pub(super) fn page(org: &Org, kind: Kind, filter: &ListFilter, version: ApiVersi
     let records: Vec<Json> = jobs.by_ref().take(LIST_ROWS).map(|job| job_json(job, Shown::Listed)).collect();
     let done = jobs.next().is_none();
     let path = if kind == Some(Kind::Query) { "query" } else { "ingest" };
-    let next = format!(
-        "/services/data/v{version}/jobs/{path}?queryLocator=01gTG0000000001-{}",
-        from + LIST_ROWS
-    );
+    let next = format!("/services/data/v{version}/jobs/{path}?queryLocator=01gTG0000000001-{}", from + LIST_ROWS);
     Ok(json!({ "done": done, "records": records, "nextRecordsUrl": if done { Json::Null } else { json!(next) } }))
 }

@@ -26,8 +26,10 @@ pub fn routes() -> Router<AppState> {
 const JOB_BYTES_MAX: usize = 1024 * 1024;
 
 async fn read_body(body: Body, most: usize) -> Result<Bytes, ApiError> {
-    let too_large =
-        |_| ApiError::new("REQUEST_ENTITY_TOO_LARGE", format!("The body could not be read or exceeds {most} bytes")).status(413);
+    let too_large = |_| {
+        ApiError::new("REQUEST_ENTITY_TOO_LARGE", format!("The body could not be read or exceeds {most} bytes"))
+            .status(413)
+    };
     axum::body::to_bytes(body, most).await.map_err(too_large)
 }
 
@@ -54,7 +56,10 @@ fn check_members(object: &Map<String, Json>, known: &[&str]) -> Result<(), ApiEr
 /// `contentType`, `columnDelimiter` and `lineEnding`, which both kinds of job have.
 fn read_format(object: &Map<String, Json>) -> Result<(Delimiter, LineEnding), ApiError> {
     let bad = |name: &str, value: &str| {
-        ApiError::new("JSON_PARSER_ERROR", format!("Cannot deserialize {name} from \"{value}\": not one of the values accepted"))
+        ApiError::new(
+            "JSON_PARSER_ERROR",
+            format!("Cannot deserialize {name} from \"{value}\": not one of the values accepted"),
+        )
     };
     if let Some(other) = text(object, "contentType").filter(|t| *t != "CSV") {
         return Err(bad("contentType", other));

@@ -91,7 +91,14 @@ mod tests {
 
     #[test]
     fn broken_bodies_are_errors() {
-        for body in ["", "--B", "--B\n", "--B--", "--B\nx\n--B--", "--B\nContent-Disposition: form-data; name=\"x\"\n\ny\n--B--"] {
+        for body in [
+            "",
+            "--B",
+            "--B\n",
+            "--B--",
+            "--B\nx\n--B--",
+            "--B\nContent-Disposition: form-data; name=\"x\"\n\ny\n--B--",
+        ] {
             assert!(parse(body.as_bytes(), "B").is_err(), "{body}");
         }
     }

@@ -3,12 +3,12 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use axum::routing::get;
-use axum::Extension;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use http::{HeaderValue, StatusCode};
@@ -16,7 +16,10 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::list::{self, ListFilter};
-use super::{JOB_BYTES_MAX, Shown, asked_state, check_members, csv_response, job_response, read_body, read_format, read_json, text};
+use super::{
+    JOB_BYTES_MAX, Shown, asked_state, check_members, csv_response, job_response, read_body, read_format, read_json,
+    text,
+};
 use crate::ApiError;
 use crate::bulk::{Job, Kind, QueryRequest, State as JobState, Work};
 use crate::http::error::json_response;
@@ -57,7 +60,10 @@ async fn create(session: Session, State(state): State<AppState>, body: Body) -> 
     let object = check_bulk(&org, &query, &options)?;
     let most = org.settings.daily_query_jobs;
     if !org.usage.spend_query_job(now, most) {
-        return Err(ApiError::new("LIMIT_EXCEEDED", format!("Max bulk v2 query jobs ({most}) per 24 hrs has been reached")));
+        return Err(ApiError::new(
+            "LIMIT_EXCEEDED",
+            format!("Max bulk v2 query jobs ({most}) per 24 hrs has been reached"),
+        ));
     }
     let request = QueryRequest { object, query, all, delimiter, line_ending };
     let job = org.jobs.create_query(request, session.user, session.version.0, now);
@@ -65,12 +71,20 @@ async fn create(session: Session, State(state): State<AppState>, body: Body) -> 
     Ok(job_response(job, Shown::Created))
 }
 
-async fn list(session: Session, State(state): State<AppState>, Query(filter): Query<ListFilter>) -> Result<Response, ApiError> {
+async fn list(
+    session: Session,
+    State(state): State<AppState>,
+    Query(filter): Query<ListFilter>,
+) -> Result<Response, ApiError> {
     let page = list::page(&state.org.read(), Kind::Query, &filter, session.version, state.now())?;
     Ok(json_response(StatusCode::OK, &page))
 }
 
-async fn show(_session: Session, State(state): State<AppState>, Path((_, id)): Path<(String, String)>) -> Result<Response, ApiError> {
+async fn show(
+    _session: Session,
+    State(state): State<AppState>,
+    Path((_, id)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
     Ok(job_response(state.org.read().jobs.get(Kind::Query, &id, state.now())?, Shown::Whole))
 }
 
@@ -91,7 +105,11 @@ async fn change(
     Ok(job_response(job, Shown::Changed))
 }
 
-async fn remove(_session: Session, State(state): State<AppState>, Path((_, id)): Path<(String, String)>) -> Result<StatusCode, ApiError> {
+async fn remove(
+    _session: Session,
+    State(state): State<AppState>,
+    Path((_, id)): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
     state.org.write().jobs.delete(Kind::Query, &id, state.now())?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -117,7 +135,8 @@ async fn results(
         return Err(ApiError::new("NOT_FOUND", "The requested resource does not exist").status(404));
     }
     if job.version != session.version.0 {
-        let text = format!("The job was created with API version {}.0; use the same version to read its results", job.version);
+        let text =
+            format!("The job was created with API version {}.0; use the same version to read its results", job.version);
         return Err(ApiError::new("API_ERROR", text).status(409));
     }
     let selection = selection(job)?;
