@@ -48,15 +48,6 @@ struct BulkColumn {
 }
 
 pub(super) fn select_bulk(org: &Org, text: &str, options: &QueryOptions) -> Result<BulkSelection, ApiError> {
-    select(org, text, options, true)
-}
-
-/// API name of the object of a query that a Bulk query job can run; the rows are not looked at.
-pub(super) fn check_bulk(org: &Org, text: &str, options: &QueryOptions) -> Result<String, ApiError> {
-    Ok(select(org, text, options, false)?.object().to_owned())
-}
-
-fn select(org: &Org, text: &str, options: &QueryOptions, read: bool) -> Result<BulkSelection, ApiError> {
     let mut query = tidegate_soql::parse(text).map_err(|e| from_parser(text, &e))?;
     refuse(text, &query)?;
     let calendar = calendar(&org.schema, &org.store, options);
@@ -74,7 +65,7 @@ fn select(org: &Org, text: &str, options: &QueryOptions, read: bool) -> Result<B
     for column in &mut columns {
         column.parent = slots.iter().position(|s| *s == column.column.slot);
     }
-    let found = if read { rows(env.world, &plan, None) } else { Vec::new() };
+    let found = rows(env.world, &plan, None);
     let parents = slots
         .iter()
         .map(|slot| {

@@ -15,7 +15,7 @@ fn hard_rows() -> Vec<Row> {
     let long: String = "a\u{1F600}\u{e9}\n".chars().cycle().take(131_072).collect();
     let controls: String = (1u8..32).chain([127]).map(char::from).collect();
     // 1700-01-01 and 4000-12-31, the ends of Salesforce's calendar.
-    let (first_day, last_day) = (-98_615, 741_760);
+    let (first_day, last_day) = (-98_615, 741_807);
     let day_ms = 86_400_000;
     let cells: Vec<[Cell; 9]> = vec![
         [
@@ -34,7 +34,7 @@ fn hard_rows() -> Vec<Row> {
             Cell::DateTime(i64::from(first_day) * day_ms),
             Cell::Boolean(false),
             Cell::Integer(-99_999_999),
-            decimal(1_234_567_890_123_456_78, 2),
+            decimal(123_456_789_012_345_678, 2),
             Cell::Date(first_day),
             Cell::Time(86_399_999),
             text(&long),
@@ -45,7 +45,7 @@ fn hard_rows() -> Vec<Row> {
             Cell::DateTime(i64::from(last_day) * day_ms + day_ms - 1),
             Cell::Null,
             Cell::Integer(i64::from(i32::MAX)),
-            decimal(-9_999_999_999_999_999_99, 2),
+            decimal(-999_999_999_999_999_999, 2),
             Cell::Date(last_day),
             Cell::Time(1),
             text(" leading and trailing "),
