@@ -39,6 +39,32 @@ const RESERVED: &[&str] = &[
     "WITH",
 ];
 
+/// Words of clauses that are names elsewhere.
+const CONTEXTUAL: &[&str] = &[
+    "ABOVE",
+    "ABOVE_OR_BELOW",
+    "AT",
+    "BELOW",
+    "CASE",
+    "CATEGORY",
+    "COUNT",
+    "DATA",
+    "DISTANCE",
+    "END",
+    "FIELDS",
+    "FLAT",
+    "GEOLOCATION",
+    "GROUP",
+    "OFFSET",
+    "ORDER",
+    "REFERENCE",
+    "SCOPE",
+    "THEN",
+    "TYPEOF",
+    "VIEW",
+    "WHEN",
+];
+
 /// Date literals that stand alone.
 const DATE_LITERALS: &[&str] = &[
     "YESTERDAY",
@@ -109,6 +135,11 @@ pub fn date_literals_with_number() -> &'static [&'static str] {
 /// ```
 pub fn is_reserved(word: &str) -> bool {
     RESERVED.iter().any(|kept| kept.eq_ignore_ascii_case(word))
+}
+
+/// Whether a word belongs to a clause, though it may be a field's name.
+pub(crate) fn is_contextual(word: &str) -> bool {
+    CONTEXTUAL.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 /// `Some(true)` for a date literal that needs a number, `Some(false)` for one that stands alone.

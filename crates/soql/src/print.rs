@@ -53,7 +53,7 @@ fn escape_char(c: char, out: &mut String) {
         '\r' => out.push_str("\\r"),
         '\t' => out.push_str("\\t"),
         '\u{8}' => out.push_str("\\b"),
-        '\u{c}' => out.push_str("\\f"),
+        // `\f` is documented, but Salesforce's published grammar refuses it; by its number every parser reads it.
         // Other controls, and what some programs take for a line's end, travel badly as they are.
         c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') => {
             let mut units = [0; 2];

@@ -2,7 +2,7 @@
 
 mod generate;
 
-use generate::{Binds, condition, mutated, mutation, name, query, text, value};
+use generate::{Apex, condition, mutated, mutation, name, query, text, value};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -36,7 +36,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn printing_then_parsing_gives_the_same_query(query in query(Binds(true))) {
+    fn printing_then_parsing_gives_the_same_query(query in query(Apex(true))) {
         let printed = query.to_string();
         let parsed = parse(&printed);
         prop_assert!(parsed.is_ok(), "{}", parsed.unwrap_err().render(&printed));
@@ -46,7 +46,7 @@ proptest! {
     }
 
     #[test]
-    fn conditions_and_values_print_as_they_stand_in_a_query(condition in condition(Binds(true), 1), value in value(Binds(true))) {
+    fn conditions_and_values_print_as_they_stand_in_a_query(condition in condition(Apex(true), 1), value in value(Apex(true))) {
         let parsed = parse(&format!("SELECT Id FROM A WHERE {condition}")).unwrap();
         prop_assert_eq!(parsed.condition, Some(condition));
         let parsed = parse(&format!("SELECT Id FROM A WHERE a = {value}")).unwrap();
@@ -93,7 +93,7 @@ proptest! {
     }
 
     #[test]
-    fn bound_values_of_every_type_are_read_back(value in value(Binds(false))) {
+    fn bound_values_of_every_type_are_read_back(value in value(Apex(false))) {
         let bound: BindValue = match value.literal.clone() {
             Literal::String(text) => text.into(),
             Literal::Number(number) => number.into(),
@@ -120,7 +120,7 @@ proptest! {
     /// What parses, however it came about, prints to something that parses to the same; what does not has its error
     /// within the text.
     #[test]
-    fn changed_queries_do_no_harm(query in query(Binds(true)), mutations in vec(mutation(), 1..4)) {
+    fn changed_queries_do_no_harm(query in query(Apex(true)), mutations in vec(mutation(), 1..4)) {
         does_no_harm(&mutated(&query, &mutations))?;
     }
 

@@ -65,7 +65,13 @@ impl Parser<'_> {
     fn comparison(&mut self) -> Result<Comparison> {
         let start = self.here();
         let left = self.operand("a field to compare")?;
+        let before = self.at;
         let operator = self.operator()?;
+        let is_distance = matches!(&left, Operand::Function(f) if f.name.text.eq_ignore_ascii_case("DISTANCE"));
+        if is_distance && !is_comparing(operator) {
+            self.at = before;
+            return Err(self.unexpected("< or >, since DISTANCE is a number"));
+        }
         let right = match operator {
             Operator::In | Operator::NotIn => self.in_right()?,
             Operator::Includes | Operator::Excludes => self.includes_right()?,
@@ -130,11 +136,15 @@ impl Parser<'_> {
     pub(super) fn with_condition(&mut self) -> Result<Condition> {
         let start = self.here();
         let left = Operand::Field(self.path("DATA CATEGORY, SECURITY_ENFORCED, USER_MODE, SYSTEM_MODE or a field")?);
-        self.expect(Kind::Eq, "=")?;
+        self.expect(Kind::Eq, "= after the field in WITH")?;
         let right = match self.peek() {
             Some(token) if matches!(token.kind, Kind::String | Kind::Colon) => Right::Value(self.value(false)?),
             _ => return Err(self.unexpected("a string")),
         };
         Ok(Condition::Compare(Comparison { left, operator: Operator::Eq, right, span: self.since(start) }))
     }
+}
+
+fn is_comparing(operator: Operator) -> bool {
+    matches!(operator, Operator::Eq | Operator::Ne | Operator::Lt | Operator::Le | Operator::Gt | Operator::Ge)
 }

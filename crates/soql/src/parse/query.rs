@@ -6,7 +6,7 @@ use crate::ast::{
     SelectItem, Span, UpdateClause, With,
 };
 use crate::error::ParseErrorKind;
-use crate::keywords::is_reserved;
+use crate::keywords::{is_contextual, is_reserved};
 use crate::lex::Kind;
 
 /// `GROUP BY ROLLUP(…)` and `CUBE(…)` take up to three fields (documented).
@@ -83,7 +83,7 @@ impl Parser<'_> {
         let begins_clause = (self.is_word(0, "ORDER") && self.is_word(1, "BY"))
             || (self.is_word(0, "ALL") && self.is_word(1, "ROWS"))
             || (self.is_word(0, "OFFSET") && (self.is_kind(1, Kind::Number) || self.is_kind(1, Kind::Colon)))
-            || self.is_word(0, "GROUP");
+            || (self.is_word(0, "GROUP") && self.is_word(1, "BY"));
         if !begins_clause && self.is_name(0) { self.alias_name().map(Some) } else { Ok(None) }
     }
 
@@ -103,7 +103,11 @@ impl Parser<'_> {
             return self.not_allowed("USING LOOKUP", "in a query by the API of today", token.span);
         }
         self.expect_word("SCOPE")?;
-        self.name("the name of a scope").map(Some)
+        let expected = "the name of a scope, such as mine";
+        match self.peek() {
+            Some(token) if is_contextual(self.text(token)) => Err(self.unexpected(expected)),
+            _ => self.name(expected).map(Some),
+        }
     }
 
     fn with(&mut self) -> Result<With> {

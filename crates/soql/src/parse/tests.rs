@@ -65,7 +65,7 @@ const ACCEPTED: &[(&str, &str)] = &[
     ("SELECT Id FROM A ALL ROWS", ""),
     (
         r"SELECT Id FROM A WHERE a = '\n\R\t\B\f\'\\\u00e9\uD83D\ude00'",
-        "SELECT Id FROM A WHERE a = '\\n\\r\\t\\b\\f\\'\\\\é😀'",
+        "SELECT Id FROM A WHERE a = '\\n\\r\\t\\b\\u000C\\'\\\\é😀'",
     ),
     ("SELECT Id FROM A WHERE a = '\\\"\u{1}'", "SELECT Id FROM A WHERE a = '\"\\u0001'"),
     (r"SELECT Id FROM A WHERE a LIKE 'x\%y\_z\\%'", ""),

@@ -153,12 +153,13 @@ fn string() -> BoxedStrategy<Value> {
     text().prop_map(|text| value_of(text, Literal::String)).boxed()
 }
 
-/// Whether `:name` may stand in what is generated.
+/// Whether what only Apex has may be generated: `:name`, `FOR UPDATE`, `ALL ROWS`; and the `FOR VIEW FOR REFERENCE` that
+/// Salesforce's published grammar does not know yet.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Binds(pub(crate) bool);
+pub(crate) struct Apex(pub(crate) bool);
 
-fn or_bind(values: BoxedStrategy<Value>, binds: Binds) -> BoxedStrategy<Value> {
-    if binds.0 {
+fn or_bind(values: BoxedStrategy<Value>, apex: Apex) -> BoxedStrategy<Value> {
+    if apex.0 {
         prop_oneof![4 => values, 1 => bind_name().prop_map(|name| value_of(name, Literal::Bind))].boxed()
     } else {
         values
@@ -166,7 +167,7 @@ fn or_bind(values: BoxedStrategy<Value>, binds: Binds) -> BoxedStrategy<Value> {
 }
 
 /// A literal as it may stand after `=`.
-pub(crate) fn value(binds: Binds) -> BoxedStrategy<Value> {
+pub(crate) fn value(apex: Apex) -> BoxedStrategy<Value> {
     let literal = prop_oneof![
         3 => text().prop_map(Literal::String),
         2 => decimal().prop_map(Literal::Number),
@@ -178,16 +179,16 @@ pub(crate) fn value(binds: Binds) -> BoxedStrategy<Value> {
         1 => ("[A-Z]{3}", decimal()).prop_map(|(code, amount)| Literal::Currency(code, amount.abs())),
         1 => date_literal().prop_map(Literal::DateLiteral),
     ];
-    or_bind(literal.prop_map(|literal| Value { literal, span: Span::default() }).boxed(), binds)
+    or_bind(literal.prop_map(|literal| Value { literal, span: Span::default() }).boxed(), apex)
 }
 
 fn named(text: &str) -> Name {
     Name { text: text.to_owned(), span: Span::default() }
 }
 
-fn distance(binds: Binds) -> BoxedStrategy<Function> {
+fn distance(apex: Apex) -> BoxedStrategy<Function> {
     let degrees =
-        || or_bind((-18000i64..18000).prop_map(|n| value_of(Decimal::new(n, 2), Literal::Number)).boxed(), binds);
+        || or_bind((-18000i64..18000).prop_map(|n| value_of(Decimal::new(n, 2), Literal::Number)).boxed(), apex);
     let place = (degrees(), degrees()).prop_map(|(latitude, longitude)| Function {
         name: named("GEOLOCATION"),
         arguments: vec![Argument::Value(latitude), Argument::Value(longitude)],
@@ -217,11 +218,11 @@ fn function() -> impl Strategy<Value = Function> {
 }
 
 /// The left side of a comparison and the key of ORDER BY.
-fn operand(binds: Binds) -> impl Strategy<Value = Operand> {
+fn operand(apex: Apex) -> impl Strategy<Value = Operand> {
     prop_oneof![
         6 => path().prop_map(Operand::Field),
         2 => function().prop_map(Operand::Function),
-        1 => distance(binds).prop_map(Operand::Function),
+        1 => distance(apex).prop_map(Operand::Function),
     ]
 }
 
@@ -229,35 +230,39 @@ fn group_key() -> impl Strategy<Value = Operand> {
     prop_oneof![3 => path().prop_map(Operand::Field), 1 => function().prop_map(Operand::Function)]
 }
 
-fn comparison(binds: Binds, semi_joins: u32) -> BoxedStrategy<Condition> {
-    let plain = select(&[Operator::Eq, Operator::Ne, Operator::Lt, Operator::Le, Operator::Gt, Operator::Ge][..]);
+fn comparing() -> impl Strategy<Value = Operator> {
+    select(&[Operator::Eq, Operator::Ne, Operator::Lt, Operator::Le, Operator::Gt, Operator::Ge][..])
+}
+
+fn comparison(apex: Apex, semi_joins: u32) -> BoxedStrategy<Condition> {
     let is_in = || select(&[Operator::In, Operator::NotIn][..]);
     let includes = || select(&[Operator::Includes, Operator::Excludes][..]);
-    let like = or_bind(pattern().prop_map(|text| value_of(text, Literal::String)).boxed(), binds);
+    let like = or_bind(pattern().prop_map(|text| value_of(text, Literal::String)).boxed(), apex);
     let mut ways: Vec<(u32, BoxedStrategy<(Operator, Right)>)> = vec![
-        (6, (plain, value(binds).prop_map(Right::Value)).boxed()),
+        (6, (comparing(), value(apex).prop_map(Right::Value)).boxed()),
         (2, (Just(Operator::Like), like.prop_map(Right::Value)).boxed()),
-        (2, (is_in(), vec(value(binds), 1..4).prop_map(Right::List)).boxed()),
-        (1, (includes(), vec(or_bind(string(), binds), 1..3).prop_map(Right::List)).boxed()),
+        (2, (is_in(), vec(value(apex), 1..4).prop_map(Right::List)).boxed()),
+        (1, (includes(), vec(or_bind(string(), apex), 1..3).prop_map(Right::List)).boxed()),
     ];
-    if binds.0 {
+    if apex.0 {
         let list = bind_name().prop_map(|name| Right::Value(value_of(name, Literal::Bind)));
         ways.push((1, (prop_oneof![is_in(), includes()], list).boxed()));
     }
     if semi_joins > 0 {
-        let inner = semi_join(binds, semi_joins - 1).prop_map(|query| Right::Subquery(Box::new(query)));
+        let inner = semi_join(apex, semi_joins - 1).prop_map(|query| Right::Subquery(Box::new(query)));
         ways.push((1, (is_in(), inner).boxed()));
     }
     let right = proptest::strategy::Union::new_weighted(ways);
-    (operand(binds), right)
-        .prop_map(|(left, (operator, right))| {
-            Condition::Compare(Comparison { left, operator, right, span: Span::default() })
-        })
-        .boxed()
+    let left = prop_oneof![3 => path().prop_map(Operand::Field), 1 => function().prop_map(Operand::Function)];
+    let degrees = value(apex).prop_map(Right::Value);
+    let distances = (distance(apex).prop_map(Operand::Function), (comparing(), degrees));
+    let make =
+        |(left, (operator, right))| Condition::Compare(Comparison { left, operator, right, span: Span::default() });
+    prop_oneof![8 => (left, right).prop_map(make), 1 => distances.prop_map(make)].boxed()
 }
 
-pub(crate) fn condition(binds: Binds, semi_joins: u32) -> BoxedStrategy<Condition> {
-    comparison(binds, semi_joins)
+pub(crate) fn condition(apex: Apex, semi_joins: u32) -> BoxedStrategy<Condition> {
+    comparison(apex, semi_joins)
         .prop_recursive(3, 8, 3, |inner| {
             prop_oneof![
                 2 => vec(inner.clone(), 2..4).prop_map(Condition::And),
@@ -291,9 +296,9 @@ fn empty(select: Vec<SelectItem>, from: From) -> Query {
     }
 }
 
-fn semi_join(binds: Binds, semi_joins: u32) -> BoxedStrategy<Query> {
+fn semi_join(apex: Apex, semi_joins: u32) -> BoxedStrategy<Query> {
     let item = path().prop_map(|path| SelectItem::Field(path, None));
-    (item, from(), of(condition(binds, semi_joins)))
+    (item, from(), of(condition(apex, semi_joins)))
         .prop_map(|(item, from, condition)| Query { condition, ..empty(vec![item], from) })
         .boxed()
 }
@@ -304,11 +309,11 @@ fn type_of() -> impl Strategy<Value = TypeOf> {
         .prop_map(|(relationship, when, otherwise)| TypeOf { relationship, when, otherwise, span: Span::default() })
 }
 
-fn select_item(binds: Binds, depth: u32) -> BoxedStrategy<SelectItem> {
+fn select_item(apex: Apex, depth: u32) -> BoxedStrategy<SelectItem> {
     let mut ways: Vec<(u32, BoxedStrategy<SelectItem>)> = vec![
         (8, (path(), alias()).prop_map(|(path, alias)| SelectItem::Field(path, alias)).boxed()),
         (2, (function(), alias()).prop_map(|(function, alias)| SelectItem::Function(function, alias)).boxed()),
-        (1, (distance(binds), alias()).prop_map(|(function, alias)| SelectItem::Function(function, alias)).boxed()),
+        (1, (distance(apex), alias()).prop_map(|(function, alias)| SelectItem::Function(function, alias)).boxed()),
         (
             1,
             select(&[FieldSet::All, FieldSet::Custom, FieldSet::Standard][..])
@@ -318,19 +323,20 @@ fn select_item(binds: Binds, depth: u32) -> BoxedStrategy<SelectItem> {
         (1, type_of().prop_map(SelectItem::TypeOf).boxed()),
     ];
     if depth > 0 {
-        ways.push((
-            2,
-            query_of_depth(binds, depth - 1).prop_map(|query| SelectItem::Subquery(Box::new(query))).boxed(),
-        ));
+        ways.push((2, query_of_depth(apex, depth - 1).prop_map(|query| SelectItem::Subquery(Box::new(query))).boxed()));
     }
     proptest::strategy::Union::new_weighted(ways).boxed()
 }
 
-fn with(binds: Binds) -> impl Strategy<Value = With> {
+fn scope() -> impl Strategy<Value = Name> {
+    select(&["everything", "mine", "delegated", "My_Territory", "scopingRule", "team"][..]).prop_map(named)
+}
+
+fn with(apex: Apex) -> impl Strategy<Value = With> {
     let mode = select(&["SECURITY_ENFORCED", "USER_MODE", "SYSTEM_MODE"][..]).prop_map(|mode| With::Mode(named(mode)));
     let selector = select(&["AT", "ABOVE", "BELOW", "ABOVE_OR_BELOW"][..]).prop_map(named);
     let categories = vec((name(), selector, vec(name(), 1..3)), 1..3).prop_map(With::DataCategory);
-    let user = (path(), or_bind(string(), binds)).prop_map(|(path, value)| {
+    let user = (path(), or_bind(string(), apex)).prop_map(|(path, value)| {
         With::Condition(Condition::Compare(Comparison {
             left: Operand::Field(path),
             operator: Operator::Eq,
@@ -354,15 +360,15 @@ fn group_by() -> impl Strategy<Value = GroupBy> {
     ]
 }
 
-fn order_item(binds: Binds) -> impl Strategy<Value = OrderItem> {
+fn order_item(apex: Apex) -> impl Strategy<Value = OrderItem> {
     let direction = of(select(&[Direction::Asc, Direction::Desc][..]));
     let nulls = of(select(&[Nulls::First, Nulls::Last][..]));
-    (operand(binds), direction, nulls).prop_map(|(key, direction, nulls)| OrderItem { key, direction, nulls })
+    (operand(apex), direction, nulls).prop_map(|(key, direction, nulls)| OrderItem { key, direction, nulls })
 }
 
-fn count(binds: Binds) -> BoxedStrategy<Count> {
+fn count(apex: Apex) -> BoxedStrategy<Count> {
     let number = prop_oneof![0..10_000u64, any::<u64>()].prop_map(|n| Count::Number(n, Span::default()));
-    if binds.0 {
+    if apex.0 {
         let bind = bind_name().prop_map(|text| Count::Bind(Name { text, span: Span::default() }));
         prop_oneof![4 => number, 1 => bind].boxed()
     } else {
@@ -370,21 +376,29 @@ fn count(binds: Binds) -> BoxedStrategy<Count> {
     }
 }
 
-fn query_of_depth(binds: Binds, depth: u32) -> BoxedStrategy<Query> {
+fn for_clauses(apex: Apex) -> BoxedStrategy<Vec<ForClause>> {
+    if apex.0 {
+        subsequence(vec![ForClause::View, ForClause::Reference, ForClause::Update], 0..=3).boxed()
+    } else {
+        subsequence(vec![ForClause::View, ForClause::Reference], 0..=1).boxed()
+    }
+}
+
+fn query_of_depth(apex: Apex, depth: u32) -> BoxedStrategy<Query> {
     let items = prop_oneof![
         1 => Just(vec![SelectItem::Count(Span::default())]),
-        9 => vec(select_item(binds, depth), 1..4),
+        9 => vec(select_item(apex, depth), 1..4),
     ];
-    let grouping = of((group_by(), of(condition(binds, 0))));
-    let filters = (of(name()), of(condition(binds, 1)), of(with(binds)), grouping);
-    let order = prop_oneof![Just(Vec::new()), vec(order_item(binds), 1..3)];
+    let grouping = of((group_by(), of(condition(apex, 0))));
+    let filters = (of(scope()), of(condition(apex, 1)), of(with(apex)), grouping);
+    let order = prop_oneof![Just(Vec::new()), vec(order_item(apex), 1..3)];
     let ends = (
         order,
-        of(count(binds)),
-        of(count(binds)),
-        subsequence(vec![ForClause::View, ForClause::Reference, ForClause::Update], 0..=3),
+        of(count(apex)),
+        of(count(apex)),
+        for_clauses(apex),
         subsequence(vec![UpdateClause::Tracking, UpdateClause::Viewstat], 0..=2),
-        prop_oneof![4 => Just(false), 1 => Just(true)],
+        prop_oneof![4 => Just(false), 1 => Just(apex.0)],
     );
     (items, from(), filters, ends)
         .prop_map(|(select, from, (scope, condition, with, grouping), ends)| {
@@ -412,8 +426,8 @@ fn query_of_depth(binds: Binds, depth: u32) -> BoxedStrategy<Query> {
 }
 
 /// A query of any shape.
-pub(crate) fn query(binds: Binds) -> BoxedStrategy<Query> {
-    query_of_depth(binds, 2)
+pub(crate) fn query(apex: Apex) -> BoxedStrategy<Query> {
+    query_of_depth(apex, 2)
 }
 
 /// A change to a text, by its words and signs.
