@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// One sObject.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Describe {
     /// API name.
@@ -56,29 +56,6 @@ impl Describe {
     /// A field by its API name, in any case.
     pub fn field(&self, name: &str) -> Option<&DescribeField> {
         self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))
-    }
-}
-
-impl Default for Describe {
-    fn default() -> Describe {
-        Describe {
-            name: String::new(),
-            label: String::new(),
-            key_prefix: None,
-            custom: false,
-            queryable: true,
-            replicateable: false,
-            retrieveable: false,
-            createable: false,
-            updateable: false,
-            deletable: false,
-            undeletable: false,
-            mergeable: false,
-            fields: vec![],
-            child_relationships: vec![],
-            record_type_infos: vec![],
-            last_modified: None,
-        }
     }
 }
 

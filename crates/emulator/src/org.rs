@@ -21,6 +21,8 @@ pub struct Org {
     pub events: crate::events::Bus,
     /// Connected apps and the tokens given out to them.
     pub access: Access,
+    /// Bulk 2.0 jobs and their results.
+    pub jobs: crate::bulk::Jobs,
     /// What was used of the org's allowances.
     pub usage: Usage,
     /// Results of queries with pages still to be read.

@@ -13,6 +13,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,7 +24,7 @@ use crate::http::serve::Door;
 use crate::http::{AppState, SharedOrg, router};
 use crate::oauth::{App, Password, PermittedUsers};
 use crate::settings::Settings;
-use crate::{ApiError, Org, grpc, schema};
+use crate::{ApiError, Org, bulk, grpc, schema};
 
 mod administrator;
 mod credentials;
@@ -157,6 +158,7 @@ impl Emulator {
         tls.spawn(door("https"), Some(keys.tls(&["h2", "http/1.1"])?), &tasks, &stop);
         let grpc = Door { router: grpc::routes(state.clone()), ..door("https") };
         pubsub.spawn(grpc, Some(keys.tls(&["h2"])?), &tasks, &stop);
+        tasks.spawn(work_off_jobs(state.clone(), stop.clone()));
         Ok(Self { state, credentials, ca_pem: keys.ca_pem, url, tls_url, pubsub: pubsub_address, dir, stop, tasks })
     }
 
@@ -225,6 +227,37 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         self.stop.cancel();
+    }
+}
+
+/// How often a job that waits in the queue is looked at: the clock may be moved without telling.
+const QUEUE_LOOK: Duration = Duration::from_millis(20);
+
+/// Works off Bulk jobs until `stop` is cancelled.
+async fn work_off_jobs(state: AppState, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let (worker, stopped) = (state.clone(), stop.clone());
+        let idle = tokio::task::spawn_blocking(move || {
+            loop {
+                match bulk::step(&worker.org, worker.now()) {
+                    bulk::Step::Worked if !stopped.is_cancelled() => {}
+                    bulk::Step::Worked => return None,
+                    bulk::Step::Idle(waiting) => return waiting,
+                }
+            }
+        });
+        let waiting = match idle.await {
+            Ok(waiting) => waiting.is_some(),
+            Err(error) => {
+                tracing::error!(%error, "working off Bulk jobs failed");
+                return;
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = state.bulk_wake.notified() => {}
+            () = tokio::time::sleep(QUEUE_LOOK), if waiting => {}
+        }
     }
 }
 

@@ -59,10 +59,13 @@ fn by_id(tx: &Transaction<'_>, field: &Field, text: &str) -> Result<Value, ApiEr
     if !field.reference_to.iter().any(|target| target == name) {
         return Err(errors::bad_id(&field.label, &field.name, text));
     }
-    match tx.store.live(object, id) {
-        Some(_) => Ok(Value::Id(id)),
-        None => Err(errors::bad_reference(field)),
+    let Some(row) = tx.store.live(object, id) else { return Err(errors::bad_reference(field)) };
+    let active = tx.schema.object(object).field("IsActive").map(|(active, _)| row.get(active));
+    if field.name == "OwnerId" && name == "User" && active == Some(Value::Bool(false)) {
+        let text = format!("operation performed with inactive user [{id}] as owner");
+        return Err(ApiError::new("INACTIVE_OWNER_OR_USER", text).field(&field.name));
     }
+    Ok(Value::Id(id))
 }
 
 /// A parent by one of its external ids.

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use http_body::{Frame, SizeHint};
@@ -21,11 +22,15 @@ pub(crate) struct CutBody {
     left: CutAfter,
     grpc: GrpcCounter,
     done: bool,
+    linger: Option<Pin<Box<tokio::time::Sleep>>>,
 }
+
+/// How long what was sent has to leave: a reset or a dropped connection throws away what still waits to be written.
+const LINGER: Duration = Duration::from_millis(20);
 
 impl CutBody {
     pub(crate) fn new(inner: Body, after: CutAfter) -> Self {
-        Self { inner, left: after, grpc: GrpcCounter::default(), done: false }
+        Self { inner, left: after, grpc: GrpcCounter::default(), done: false, linger: None }
     }
 }
 
@@ -42,6 +47,10 @@ impl http_body::Body for CutBody {
         let this = &mut *self;
         let spent = matches!(this.left, CutAfter::Bytes(0) | CutAfter::Messages(0));
         if this.done || spent {
+            let linger = this.linger.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+            if !this.done && linger.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
             this.done = true;
             return Poll::Ready(Some(Err(axum::Error::new(Cut))));
         }

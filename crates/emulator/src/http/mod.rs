@@ -8,6 +8,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 use crate::ApiError;
 
 pub mod body;
+pub mod bulk;
 pub mod control;
 pub mod error;
 mod identity;
@@ -27,6 +28,7 @@ pub use version::ApiVersion;
 pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(oauth::routes())
+        .merge(bulk::routes())
         .merge(control::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -48,6 +48,15 @@ struct BulkColumn {
 }
 
 pub(super) fn select_bulk(org: &Org, text: &str, options: &QueryOptions) -> Result<BulkSelection, ApiError> {
+    select(org, text, options, true)
+}
+
+/// API name of the object of a query that a Bulk query job can run; the rows are not looked at.
+pub(super) fn check_bulk(org: &Org, text: &str, options: &QueryOptions) -> Result<String, ApiError> {
+    Ok(select(org, text, options, false)?.object().to_owned())
+}
+
+fn select(org: &Org, text: &str, options: &QueryOptions, read: bool) -> Result<BulkSelection, ApiError> {
     let mut query = tidegate_soql::parse(text).map_err(|e| from_parser(text, &e))?;
     refuse(text, &query)?;
     let calendar = calendar(&org.schema, &org.store, options);
@@ -65,7 +74,7 @@ pub(super) fn select_bulk(org: &Org, text: &str, options: &QueryOptions) -> Resu
     for column in &mut columns {
         column.parent = slots.iter().position(|s| *s == column.column.slot);
     }
-    let found = rows(env.world, &plan, None);
+    let found = if read { rows(env.world, &plan, None) } else { Vec::new() };
     let parents = slots
         .iter()
         .map(|slot| {

@@ -88,6 +88,14 @@ pub fn select_bulk(org: &Org, text: &str, options: &QueryOptions) -> Result<Bulk
     bulk::select_bulk(org, text, options)
 }
 
+/// Checks the text of a Bulk 2.0 query job without running it, and gives the API name of its object.
+///
+/// # Errors
+/// As [`select_bulk`].
+pub fn check_bulk(org: &Org, text: &str, options: &QueryOptions) -> Result<String, ApiError> {
+    bulk::check_bulk(org, text, options)
+}
+
 /// What a query's columns are, as `query?columns=true` answers it.
 ///
 /// # Errors

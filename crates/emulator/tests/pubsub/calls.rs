@@ -1,5 +1,6 @@
 //! Single calls, and requests that are refused.
 
+use tidegate_emulator::faults::Action;
 use tidegate_emulator::grpc::proto::{PublishRequest, TopicRequest};
 use tidegate_emulator::server::{Config, Emulator};
 use tidegate_emulator::settings::Settings;
@@ -105,13 +106,28 @@ async fn requests_that_make_no_sense() {
 }
 
 #[tokio::test]
-async fn served_over_tls_beside_the_other_doors() {
-    let emulator = Emulator::start(Config::default()).await.unwrap();
+async fn served_over_tls_with_the_faults_of_the_other_doors() {
+    let settings = Settings { keep_alive_ms: 20, ..Settings::default() };
+    let emulator = Emulator::start(Config { settings, ..Config::default() }).await.unwrap();
     let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(emulator.ca_pem())).domain_name("localhost");
     let endpoint = Endpoint::from_shared(format!("https://{}", emulator.pubsub())).unwrap().tls_config(tls).unwrap();
     let mut client = PubSubClient::new(endpoint.connect().await.unwrap());
     let credentials = emulator.credentials();
-    let request = call(TopicRequest { topic_name: ALL.into() }, &credentials.access_token, &credentials.org_id);
-    assert!(client.get_topic(request).await.unwrap().into_inner().can_subscribe);
+    let topic = || call(TopicRequest { topic_name: ALL.into() }, &credentials.access_token, &credentials.org_id);
+    assert!(client.get_topic(topic()).await.unwrap().into_inner().can_subscribe);
+
+    emulator.faults().next("/eventbus.v1.PubSub/GetTopic", Action::grpc_status(14));
+    assert_eq!(client.get_topic(topic()).await.unwrap_err().code(), Code::Unavailable);
+    assert!(client.get_topic(topic()).await.is_ok());
+
+    // Keep-alives come for ever, unless the stream is cut after two.
+    emulator.faults().next("PubSub/Subscribe", Action::cut_after_messages(2));
+    let requests = tokio_stream::StreamExt::chain(tokio_stream::once(latest(ALL, 5)), tokio_stream::pending());
+    let request = call(requests, &credentials.access_token, &credentials.org_id);
+    let mut answers = client.subscribe(request).await.unwrap().into_inner();
+    for _ in 0..2 {
+        assert!(answers.message().await.unwrap().is_some());
+    }
+    assert!(answers.message().await.is_err());
     emulator.stop().await.unwrap();
 }

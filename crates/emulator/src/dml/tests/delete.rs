@@ -150,6 +150,17 @@ fn an_org_can_keep_quiet_about_cleared_lookups() {
     let told = changes(&mut bench, false, vec![Write::Delete { object, id: account }]);
     assert_eq!(told, [(ChangeKind::Delete, account, vec![])]);
     assert_eq!(bench.get("Widget__c", widget, "Account__c"), Value::Null);
+
+    // A save in the same transaction is told all the same, with the lookup.
+    let account = bench.made("Account", json!({"Name": "Acme"}));
+    bench.update("Widget__c", widget, json!({"Account__c": account.to_string()})).unwrap();
+    let save = Write::Update { object: bench.object("Widget__c"), id: widget, fields: inputs(json!({"Ext__c": "k"})) };
+    let mut told = changes(&mut bench, false, vec![Write::Delete { object, id: account }, save]);
+    let fields = ["Ext__c", "Account__c", "LastModifiedDate"];
+    let (kind, id, mut changed) = told.remove(1);
+    assert_eq!((kind, id, changed.len()), (ChangeKind::Update, widget, 3));
+    changed.retain(|name| !fields.contains(&name.as_str()));
+    assert_eq!(changed, Vec::<String>::new());
 }
 
 #[test]

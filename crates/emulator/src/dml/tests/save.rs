@@ -197,3 +197,24 @@ fn parents_can_be_named_by_external_id() {
     let errors = bench.write(Write::Create { object, fields: task(Some("Contact")) }).unwrap_err();
     assert_eq!(errors[0].code, "DUPLICATE_EXTERNAL_ID");
 }
+
+#[test]
+fn owners_are_active_users() {
+    let mut bench = Bench::new();
+    let user = bench.object("User");
+    let facts = bench.org.schema.object(user).clone();
+    let field = |name: &str| facts.field(name).unwrap().0;
+    let ids = [true, false].map(|active| {
+        let table = bench.org.store.table_mut(user);
+        let id = table.next_id(*b"005");
+        let values = [(field("Id"), Value::Id(id)), (field("IsActive"), Value::Bool(active))];
+        table.put(id, crate::store::Row::new(&values.into_iter().collect()));
+        id
+    });
+    let owned = bench.made("Account", json!({"Name": "x", "OwnerId": ids[0].to_string()}));
+    assert_eq!(bench.get("Account", owned, "OwnerId"), Value::Id(ids[0]));
+    assert_eq!(
+        error(bench.update("Account", owned, json!({"OwnerId": ids[1].to_string()}))),
+        format!("INACTIVE_OWNER_OR_USER: operation performed with inactive user [{}] as owner", ids[1])
+    );
+}

@@ -1,0 +1,277 @@
+//! What the server does with jobs in its queue, one piece at a time, so that jobs take turns and can be aborted
+//! between pieces.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::columns::Columns;
+use super::ingest::{Ingest, Operation, Outcome, Plan};
+use super::{BATCH_ROWS, CHUNK_ROWS, Job, LineEnding, State, Work, csv};
+use crate::dml::WriteContext;
+use crate::http::SharedOrg;
+use crate::query::{QueryOptions, select_bulk};
+use crate::schema::Schema;
+use crate::{ApiError, Millis, RecordId};
+
+/// What a call of [`step`] found to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It did something; there may be more.
+    Worked,
+    /// Nothing is due. A job waits in the queue until this time, if any does.
+    Idle(Option<Millis>),
+}
+
+/// A piece of work, taken out of the org so that it can be prepared without holding it.
+enum Piece {
+    Query {
+        text: String,
+        options: QueryOptions,
+    },
+    Plan {
+        upload: Bytes,
+        schema: Arc<Schema>,
+        object: String,
+        operation: Operation,
+        delimiter: u8,
+        line_ending: LineEnding,
+    },
+    Chunk {
+        upload: Bytes,
+        plan: Arc<Plan>,
+        object: String,
+        operation: Operation,
+        delimiter: u8,
+        from: usize,
+        context: WriteContext,
+    },
+}
+
+/// Does the next piece of work: starts a job, runs a query, reads an upload's header, or writes 200 rows. Jobs take
+/// turns. The org is held only while rows are selected or written.
+pub fn step(org: &SharedOrg, now: Millis) -> Step {
+    let started = Instant::now();
+    let (id, piece) = {
+        let mut guard = org.write();
+        let org = &mut *guard;
+        org.jobs.expire(now);
+        let delay = org.settings.bulk_delay_ms;
+        let due = |job: &Job| match job.state {
+            State::InProgress => true,
+            State::UploadComplete => job.modified.saturating_add(delay) <= now,
+            _ => false,
+        };
+        let waiting =
+            org.jobs.jobs.values().filter(|j| j.state == State::UploadComplete).map(|j| j.modified + delay).min();
+        let turn = org.jobs.turns + 1;
+        let Some(job) = org.jobs.jobs.values_mut().filter(|j| due(j)).min_by_key(|j| j.turn) else {
+            return Step::Idle(waiting);
+        };
+        org.jobs.turns = turn;
+        job.turn = turn;
+        if job.state == State::UploadComplete {
+            job.set_state(State::InProgress, now);
+            return Step::Worked;
+        }
+        match piece(job, &org.schema, now) {
+            Some(piece) => (job.id, piece),
+            None => {
+                finish(job, org.settings.bulk_shuffle_results, now);
+                return Step::Worked;
+            }
+        }
+    };
+    match piece {
+        Piece::Query { text, options } => {
+            let found = select_bulk(&org.read(), &text, &options);
+            conclude(org, id, started, |job| match found {
+                Ok(found) => {
+                    job.processed = found.len() as u64;
+                    if let Work::Query { selection, .. } = &mut job.work {
+                        *selection = Some(Arc::new(found));
+                    }
+                    job.set_state(State::JobComplete, now);
+                }
+                Err(error) => {
+                    job.fail(format!("InvalidBatch : Failed to process query: {}: {}", error.code, error.message), now)
+                }
+            });
+        }
+        Piece::Plan { upload, schema, object, operation, delimiter, line_ending } => {
+            let planned = plan(&upload, &schema, &object, &operation, delimiter, line_ending);
+            let allowed = planned.as_ref().is_ok_and(|p| spend(org, p.rows.len() as u64, now));
+            conclude(org, id, started, |job| {
+                let Work::Ingest(ingest) = &mut job.work else { return };
+                match planned {
+                    Err(message) => job.fail(message, now),
+                    Ok(plan) => {
+                        ingest.plan = Some(Arc::new(plan));
+                        if !allowed {
+                            job.fail("ExceededQuota : The org's daily allowance for ingest is used up", now);
+                        }
+                    }
+                }
+            });
+        }
+        Piece::Chunk { upload, plan, object, operation, delimiter, from, context } => {
+            let outcomes = write_chunk(org, id, &upload, &plan, &object, &operation, delimiter, from, &context);
+            conclude(org, id, started, |job| {
+                job.processed += outcomes.len() as u64;
+                job.failed += outcomes.iter().filter(|o| o.result.is_err()).count() as u64;
+                let Work::Ingest(ingest) = &mut job.work else { return };
+                ingest.next_row += outcomes.len();
+                Arc::make_mut(&mut ingest.outcomes).extend(outcomes);
+            });
+        }
+    }
+    Step::Worked
+}
+
+/// Tells a job what its piece of work came to. One that was aborted meanwhile stays aborted, but keeps what was done.
+fn conclude(org: &SharedOrg, id: RecordId, started: Instant, tell: impl FnOnce(&mut Job)) {
+    let mut org = org.write();
+    let Some(job) = org.jobs.jobs.get_mut(&id) else { return };
+    let (state, modified) = (job.state, job.modified);
+    tell(job);
+    job.processing_ms += u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    if state != State::InProgress {
+        (job.state, job.modified) = (state, modified);
+    }
+}
+
+fn piece(job: &Job, schema: &Arc<Schema>, now: Millis) -> Option<Piece> {
+    match &job.work {
+        Work::Query { query, all, .. } => {
+            let options = QueryOptions { all: *all, now, user: job.created_by, version: job.version, batch_size: None };
+            Some(Piece::Query { text: query.clone(), options })
+        }
+        Work::Ingest(Ingest { operation, upload, plan, next_row, .. }) => {
+            let upload = upload.clone().unwrap_or_default();
+            let (object, operation, delimiter) = (job.object.clone(), operation.clone(), job.delimiter.byte());
+            let Some(plan) = plan else {
+                let (schema, line_ending) = (Arc::clone(schema), job.line_ending);
+                return Some(Piece::Plan { upload, schema, object, operation, delimiter, line_ending });
+            };
+            let origin = format!("com/salesforce/api/bulkapi/{}.0", job.version);
+            let context = WriteContext { now, user: job.created_by, origin, all_or_none: false };
+            let (plan, from) = (Arc::clone(plan), *next_row);
+            (from < plan.rows.len()).then_some(Piece::Chunk {
+                upload,
+                plan,
+                object,
+                operation,
+                delimiter,
+                from,
+                context,
+            })
+        }
+    }
+}
+
+/// Ends an ingest job whose rows are all done.
+fn finish(job: &mut Job, shuffle: bool, now: Millis) {
+    job.set_state(State::JobComplete, now);
+    if shuffle {
+        super::results::shuffle(job);
+    }
+}
+
+fn spend(org: &SharedOrg, rows: u64, now: Millis) -> bool {
+    let org = org.read();
+    let settings = &org.settings;
+    let batches = rows.div_ceil(BATCH_ROWS);
+    org.usage.spend_ingest(now, batches, rows, settings.daily_bulk_batches, settings.daily_ingest_records)
+}
+
+/// Finds the rows of an upload and reads its header. The error is the job's `errorMessage`.
+fn plan(
+    upload: &[u8],
+    schema: &Schema,
+    object: &str,
+    operation: &Operation,
+    delimiter: u8,
+    line_ending: LineEnding,
+) -> Result<Plan, String> {
+    let Some((_, facts)) = schema.find(object) else {
+        return Err(format!("InvalidBatch : Object not found : {object}"));
+    };
+    let mut header = None;
+    let mut rows = Vec::new();
+    let mut at = 0;
+    while let Some((range, ended, next)) = csv::record(upload, at) {
+        at = next;
+        if !ended.fits(line_ending) {
+            let setting = line_ending.name();
+            return Err(format!(
+                "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is {setting}"
+            ));
+        }
+        if header.is_none() {
+            header = Some(range);
+        } else if !range.is_empty() {
+            // An upload is smaller than 4 GB.
+            let place = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+            rows.push((place(range.start), place(range.end)));
+        }
+    }
+    let header = header.and_then(|range| upload.get(range)).unwrap_or_default();
+    let names = csv::fields(header, delimiter).map_err(|e| format!("InvalidBatch : Failed to read the header: {e}"))?;
+    Ok(Plan { columns: Columns::read(names, schema, facts, operation)?, rows })
+}
+
+#[allow(clippy::too_many_arguments, reason = "the parts of one piece of work")]
+fn write_chunk(
+    org: &SharedOrg,
+    job: RecordId,
+    upload: &[u8],
+    plan: &Plan,
+    object: &str,
+    operation: &Operation,
+    delimiter: u8,
+    from: usize,
+    context: &WriteContext,
+) -> Vec<Outcome> {
+    let to = (from + CHUNK_ROWS).min(plan.rows.len());
+    let cells: Vec<_> =
+        plan.rows.get(from..to).unwrap_or_default().iter().map(|row| row_cells(upload, *row, delimiter)).collect();
+    let mut org = org.write();
+    // Aborted while the chunk was being read: its rows stay unprocessed.
+    if org.jobs.jobs.get(&job).is_none_or(|j| j.state != State::InProgress) {
+        return Vec::new();
+    }
+    let Some((object, _)) = org.schema.find(object) else { return Vec::new() };
+    let mut writes = Vec::with_capacity(cells.len());
+    let asked: Vec<Result<(), ApiError>> = cells
+        .iter()
+        .map(|cells| {
+            let cells = cells.as_ref().map_err(Clone::clone)?;
+            writes.push(plan.columns.write(object, operation, cells)?);
+            Ok(())
+        })
+        .collect();
+    let mut results = org.write(context, writes).into_iter();
+    drop(org);
+    let outcome = |(n, asked): (usize, Result<(), ApiError>)| {
+        let result = match asked {
+            Err(error) => Err(vec![error]),
+            Ok(()) => results.next().unwrap_or_else(|| Err(Vec::new())),
+        };
+        let named = || cells.get(n).and_then(|c| plan.columns.named_id(c.as_ref().ok()?, operation));
+        let result = result.map(|s| (s.id, s.created)).map_err(|errors| (named(), in_words(&errors)));
+        Outcome { row: from + n, result }
+    };
+    asked.into_iter().enumerate().map(outcome).collect()
+}
+
+pub(super) fn row_cells(upload: &[u8], (start, end): (u32, u32), delimiter: u8) -> Result<Vec<String>, ApiError> {
+    let row = upload.get(start as usize..end as usize).unwrap_or_default();
+    csv::fields(row, delimiter).map_err(|e| ApiError::new("CLIENTINPUTERROR", e.to_string()))
+}
+
+/// `STATUS_CODE:message:fields --`, errors after one another.
+fn in_words(errors: &[ApiError]) -> Box<str> {
+    let one = |e: &ApiError| format!("{}:{}:{} --", e.code, e.message, e.fields.join(","));
+    errors.iter().map(one).collect::<Vec<_>>().join(";").into()
+}

@@ -1,0 +1,164 @@
+//! Ingest jobs.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, put};
+use http::{HeaderMap, StatusCode};
+
+use super::list::{self, ListFilter};
+use super::multipart;
+use super::{
+    JOB_BYTES_MAX, Shown, asked_state, check_members, content_type, csv_response, job_response, read_body, read_format,
+    read_json, text,
+};
+use crate::ApiError;
+use crate::bulk::{IngestRequest, Kind, MULTIPART_CHARS_MAX, ResultSet, UPLOAD_BYTES_MAX, result_pieces};
+use crate::http::error::json_response;
+use crate::http::session::Session;
+use crate::http::state::AppState;
+
+pub(super) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/services/data/{version}/jobs/ingest", get(list).post(create))
+        .route("/services/data/{version}/jobs/ingest/{id}", get(show).patch(change).delete(remove))
+        .route("/services/data/{version}/jobs/ingest/{id}/batches", put(upload))
+        .route("/services/data/{version}/jobs/ingest/{id}/{results}", get(results))
+}
+
+const MEMBERS: [&str; 8] = [
+    "object",
+    "operation",
+    "externalIdFieldName",
+    "contentType",
+    "columnDelimiter",
+    "lineEnding",
+    "assignmentRuleId",
+    "concurrencyMode",
+];
+
+fn request(body: &[u8]) -> Result<IngestRequest, ApiError> {
+    let asked = read_json(body)?;
+    check_members(&asked, &MEMBERS)?;
+    let (delimiter, line_ending) = read_format(&asked)?;
+    let required = |name: &str| {
+        text(&asked, name)
+            .map(str::to_owned)
+            .ok_or_else(|| ApiError::new("INVALIDJOB", format!("The {name} is missing")))
+    };
+    Ok(IngestRequest {
+        object: required("object")?,
+        operation: required("operation")?,
+        external_id_field_name: text(&asked, "externalIdFieldName").map(str::to_owned),
+        assignment_rule_id: text(&asked, "assignmentRuleId").map(str::to_owned),
+        delimiter,
+        line_ending,
+    })
+}
+
+async fn create(
+    session: Session,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let body = read_body(body, JOB_BYTES_MAX).await?;
+    let now = state.now();
+    let Some(boundary) = multipart::boundary(content_type(&headers)) else {
+        let asked = request(&body)?;
+        let mut org = state.org.write();
+        let schema = org.schema.clone();
+        let job = org.jobs.create_ingest(&schema, asked, session.user, session.version.0, now)?;
+        return Ok(job_response(job, Shown::Created));
+    };
+    let parts = multipart::parse(&body, boundary)?;
+    if String::from_utf8_lossy(&parts.content).chars().count() > MULTIPART_CHARS_MAX {
+        let text = format!("The job data of a multipart request must not exceed {MULTIPART_CHARS_MAX} characters");
+        return Err(ApiError::new("INVALIDJOB", text));
+    }
+    let asked = request(&parts.job)?;
+    let mut org = state.org.write();
+    let schema = org.schema.clone();
+    let id = org.jobs.create_ingest(&schema, asked, session.user, session.version.0, now)?.id.to_string();
+    let job = org.jobs.get_mut(Kind::Ingest, &id, now)?;
+    job.upload(parts.content.into(), session.user)?;
+    job.close(session.user, now)?;
+    state.bulk_wake.notify_one();
+    Ok(job_response(job, Shown::Created))
+}
+
+async fn list(
+    session: Session,
+    State(state): State<AppState>,
+    Query(filter): Query<ListFilter>,
+) -> Result<Response, ApiError> {
+    let page = list::page(&state.org.read(), Kind::Ingest, &filter, session.version, state.now())?;
+    Ok(json_response(StatusCode::OK, &page))
+}
+
+async fn show(
+    _session: Session,
+    State(state): State<AppState>,
+    Path((_, id)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    Ok(job_response(state.org.read().jobs.get(Kind::Ingest, &id, state.now())?, Shown::Whole))
+}
+
+async fn change(
+    session: Session,
+    State(state): State<AppState>,
+    Path((_, id)): Path<(String, String)>,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let asked = asked_state(&read_body(body, JOB_BYTES_MAX).await?)?;
+    let now = state.now();
+    let mut org = state.org.write();
+    let job = org.jobs.get_mut(Kind::Ingest, &id, now)?;
+    match asked.as_str() {
+        "UploadComplete" => job.close(session.user, now)?,
+        "Aborted" => job.abort(now)?,
+        other => return Err(ApiError::new("INVALIDJOBSTATE", format!("A job cannot be set to {other}"))),
+    }
+    state.bulk_wake.notify_one();
+    Ok(job_response(job, Shown::Changed))
+}
+
+async fn remove(
+    _session: Session,
+    State(state): State<AppState>,
+    Path((_, id)): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    state.org.write().jobs.delete(Kind::Ingest, &id, state.now())?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn upload(
+    session: Session,
+    State(state): State<AppState>,
+    Path((_, id)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, ApiError> {
+    let kind = content_type(&headers).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if kind != "text/csv" {
+        return Err(ApiError::new("UNSUPPORTED_MEDIA_TYPE", "The data of a job must be sent as text/csv").status(415));
+    }
+    // Looked at before and after the body has come: it may take long.
+    state.org.read().jobs.get(Kind::Ingest, &id, state.now())?;
+    let csv = read_body(body, UPLOAD_BYTES_MAX).await?;
+    state.org.write().jobs.get_mut(Kind::Ingest, &id, state.now())?.upload(csv, session.user)?;
+    Ok(StatusCode::CREATED)
+}
+
+async fn results(
+    _session: Session,
+    State(state): State<AppState>,
+    Path((_, id, name)): Path<(String, String, String)>,
+) -> Result<Response, ApiError> {
+    let missing = || ApiError::new("NOT_FOUND", "The requested resource does not exist").status(404);
+    let set = ResultSet::named(&name).ok_or_else(missing)?;
+    let pieces = result_pieces(state.org.read().jobs.get(Kind::Ingest, &id, state.now())?, set)?;
+    let stream = futures::stream::iter(pieces.map(Ok::<_, std::convert::Infallible>));
+    Ok(csv_response(Body::from_stream(stream)).into_response())
+}

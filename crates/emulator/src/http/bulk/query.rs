@@ -1,0 +1,252 @@
+//! Query jobs and their result pages.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use axum::routing::get;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use http::{HeaderValue, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+use super::list::{self, ListFilter};
+use super::{
+    JOB_BYTES_MAX, Shown, asked_state, check_members, csv_response, job_response, read_body, read_format, read_json,
+    text,
+};
+use crate::ApiError;
+use crate::bulk::{Job, Kind, QueryRequest, State as JobState, Work};
+use crate::http::error::json_response;
+use crate::http::serve::TruncateRows;
+use crate::http::session::Session;
+use crate::http::state::AppState;
+use crate::query::{BulkSelection, QueryOptions, check_bulk};
+
+/// About how many bytes are rendered at a time.
+const PIECE_BYTES: usize = 128 * 1024;
+/// `resultUrl` entries of one answer.
+const PAGES_MAX: usize = 5;
+
+pub(super) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/services/data/{version}/jobs/query", get(list).post(create))
+        .route("/services/data/{version}/jobs/query/{id}", get(show).patch(change).delete(remove))
+        .route("/services/data/{version}/jobs/query/{id}/{what}", get(results))
+}
+
+const MEMBERS: [&str; 6] = ["operation", "query", "contentType", "columnDelimiter", "lineEnding", "concurrencyMode"];
+
+async fn create(session: Session, State(state): State<AppState>, body: Body) -> Result<Response, ApiError> {
+    let body = read_body(body, JOB_BYTES_MAX).await?;
+    let asked = read_json(&body)?;
+    check_members(&asked, &MEMBERS)?;
+    let (delimiter, line_ending) = read_format(&asked)?;
+    let all = match text(&asked, "operation") {
+        Some("query") => false,
+        Some("queryAll") => true,
+        Some(other) => return Err(ApiError::new("INVALIDOPERATION", format!("Operation {other} is not supported"))),
+        None => return Err(ApiError::new("INVALIDJOB", "The operation is missing")),
+    };
+    let query = text(&asked, "query").ok_or_else(|| ApiError::new("INVALIDJOB", "The query is missing"))?.to_owned();
+    let now = state.now();
+    let mut org = state.org.write();
+    let options = QueryOptions { all, now, user: session.user, version: session.version.0, batch_size: None };
+    let object = check_bulk(&org, &query, &options)?;
+    let most = org.settings.daily_query_jobs;
+    if !org.usage.spend_query_job(now, most) {
+        return Err(ApiError::new(
+            "LIMIT_EXCEEDED",
+            format!("Max bulk v2 query jobs ({most}) per 24 hrs has been reached"),
+        ));
+    }
+    let request = QueryRequest { object, query, all, delimiter, line_ending };
+    let job = org.jobs.create_query(request, session.user, session.version.0, now);
+    state.bulk_wake.notify_one();
+    Ok(job_response(job, Shown::Created))
+}
+
+async fn list(
+    session: Session,
+    State(state): State<AppState>,
+    Query(filter): Query<ListFilter>,
+) -> Result<Response, ApiError> {
+    let page = list::page(&state.org.read(), Kind::Query, &filter, session.version, state.now())?;
+    Ok(json_response(StatusCode::OK, &page))
+}
+
+async fn show(
+    _session: Session,
+    State(state): State<AppState>,
+    Path((_, id)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    Ok(job_response(state.org.read().jobs.get(Kind::Query, &id, state.now())?, Shown::Whole))
+}
+
+async fn change(
+    _session: Session,
+    State(state): State<AppState>,
+    Path((_, id)): Path<(String, String)>,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let asked = asked_state(&read_body(body, JOB_BYTES_MAX).await?)?;
+    if asked != "Aborted" {
+        return Err(ApiError::new("INVALIDJOBSTATE", format!("A query job cannot be set to {asked}")));
+    }
+    let now = state.now();
+    let mut org = state.org.write();
+    let job = org.jobs.get_mut(Kind::Query, &id, now)?;
+    job.abort(now)?;
+    Ok(job_response(job, Shown::Changed))
+}
+
+async fn remove(
+    _session: Session,
+    State(state): State<AppState>,
+    Path((_, id)): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    state.org.write().jobs.delete(Kind::Query, &id, state.now())?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct PageAsked {
+    locator: Option<String>,
+    max_records: Option<String>,
+}
+
+async fn results(
+    session: Session,
+    State(state): State<AppState>,
+    Path((_, id, what)): Path<(String, String, String)>,
+    Query(asked): Query<PageAsked>,
+    truncate: Option<Extension<TruncateRows>>,
+) -> Result<Response, ApiError> {
+    let org = state.org.read();
+    let job = org.jobs.get(Kind::Query, &id, state.now())?;
+    let pages = what.eq_ignore_ascii_case("resultPages");
+    if !pages && !what.eq_ignore_ascii_case("results") || pages && session.version.0 < 58 {
+        return Err(ApiError::new("NOT_FOUND", "The requested resource does not exist").status(404));
+    }
+    if job.version != session.version.0 {
+        let text =
+            format!("The job was created with API version {}.0; use the same version to read its results", job.version);
+        return Err(ApiError::new("API_ERROR", text).status(409));
+    }
+    let selection = selection(job)?;
+    let from = match asked.locator.as_deref() {
+        None | Some("") => 0,
+        Some(locator) => offset(locator, selection.len())?,
+    };
+    let page_rows = org.settings.bulk_page_rows.max(1);
+    if pages {
+        return Ok(json_response(StatusCode::OK, &result_pages(job, from, selection.len(), page_rows)));
+    }
+    let most = match asked.max_records.as_deref() {
+        None | Some("") => page_rows,
+        Some(text) => text.parse().ok().filter(|n| *n > 0).ok_or_else(|| {
+            ApiError::new("API_ERROR", format!("maxRecords must be a positive whole number, and {text} is none"))
+        })?,
+    };
+    let to = from.saturating_add(most).min(selection.len());
+    let left_off = truncate.map_or(0, |Extension(TruncateRows(n))| usize::try_from(n).unwrap_or(usize::MAX));
+    let page = Page {
+        next: from,
+        to: to.saturating_sub(left_off).max(from),
+        delimiter: job.delimiter.byte(),
+        line_ending: job.line_ending.text(),
+        rows_at_once: 64,
+        header_due: true,
+        selection: Arc::clone(selection),
+    };
+    let next = if to < selection.len() { locator(to) } else { "null".into() };
+    let mut response = csv_response(page.into_body());
+    let headers = response.headers_mut();
+    headers.insert("Sforce-NumberOfRecords", HeaderValue::from(to - from));
+    if let Ok(next) = HeaderValue::from_str(&next) {
+        headers.insert("Sforce-Locator", next);
+    }
+    Ok(response)
+}
+
+fn selection(job: &Job) -> Result<&Arc<BulkSelection>, ApiError> {
+    match &job.work {
+        Work::Query { selection: Some(selection), .. } if job.state == JobState::JobComplete => Ok(selection),
+        _ => {
+            let text = format!("Results of a job that is {} are not available", job.state);
+            Err(ApiError::new("INVALIDJOBSTATE", text))
+        }
+    }
+}
+
+/// Base64 of a row offset. Opaque to clients.
+fn locator(offset: usize) -> String {
+    STANDARD_NO_PAD.encode(offset.to_string())
+}
+
+fn offset(locator: &str, rows: usize) -> Result<usize, ApiError> {
+    STANDARD_NO_PAD
+        .decode(locator.trim_end_matches('='))
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok())
+        .filter(|offset| *offset <= rows)
+        .ok_or_else(|| ApiError::new("API_ERROR", format!("Invalid locator: {locator}")))
+}
+
+fn result_pages(job: &Job, from: usize, rows: usize, page_rows: usize) -> Json {
+    let base = format!("/services/data/v{}.0/jobs/query/{}", job.version, job.id);
+    // A result without rows has one page too: its header.
+    let starts: Vec<usize> = (from..rows.max(from + 1)).step_by(page_rows).take(PAGES_MAX + 1).collect();
+    let page = |start: &usize| json!({ "resultUrl": format!("{base}/results?locator={}", locator(*start)) });
+    let next = starts.get(PAGES_MAX).map(|start| format!("{base}/resultpages?locator={}", locator(*start)));
+    json!({
+        "resultPages": starts.iter().take(PAGES_MAX).map(page).collect::<Vec<_>>(),
+        "nextRecordsUrl": next,
+        "done": next.is_none(),
+    })
+}
+
+/// A result page on its way out: rendered piece by piece, as fast as the client reads.
+struct Page {
+    selection: Arc<BulkSelection>,
+    next: usize,
+    to: usize,
+    delimiter: u8,
+    line_ending: &'static str,
+    /// Grows or shrinks until a piece has about [`PIECE_BYTES`].
+    rows_at_once: usize,
+    header_due: bool,
+}
+
+impl Page {
+    fn into_body(self) -> Body {
+        Body::from_stream(futures::stream::unfold(self, |mut page| async move {
+            page.piece().map(|piece| (Ok::<_, Infallible>(piece), page))
+        }))
+    }
+
+    fn piece(&mut self) -> Option<Bytes> {
+        let mut out = Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 4);
+        if std::mem::take(&mut self.header_due) {
+            self.selection.write_header(self.delimiter, self.line_ending, &mut out);
+        } else if self.next >= self.to {
+            return None;
+        }
+        let end = self.next.saturating_add(self.rows_at_once).min(self.to);
+        let before = out.len();
+        self.selection.write_rows(self.next..end, self.delimiter, self.line_ending, &mut out);
+        let rows = end - self.next;
+        if rows == self.rows_at_once {
+            let bytes_per_row = ((out.len() - before) / rows).max(1);
+            self.rows_at_once = (PIECE_BYTES / bytes_per_row).clamp(1, 4_096);
+        }
+        self.next = end;
+        Some(out.into())
+    }
+}
