@@ -29,11 +29,7 @@ fn auto_number(field: &Field, number: u64) -> Value {
         return Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
     }
     let format = field.auto_number_format.as_deref().unwrap_or("{00000000}");
-    let parts = format.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
-    Value::Text(match parts {
-        Some((before, (digits, after))) => format!("{before}{number:0width$}{after}", width = digits.len().min(10)),
-        None => format!("{format}{number}"),
-    })
+    Value::Text(crate::schema::format_auto_number(format, number))
 }
 
 fn default(tx: &Transaction<'_>, field: &Field) -> Option<Value> {

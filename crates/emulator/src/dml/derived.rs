@@ -198,10 +198,10 @@ fn event(draft: &mut Draft<'_>) {
 }
 
 /// What a stage says about an opportunity: probability, closed, won, forecast category and its name.
-type Stage = (&'static str, i64, bool, bool, &'static str, &'static str);
+pub(crate) type Stage = (&'static str, i64, bool, bool, &'static str, &'static str);
 
-/// The stages of a new org.
-const STAGES: &[Stage] = &[
+/// The stages of a new org, as the seed uses them, too.
+pub(crate) const STAGES: &[Stage] = &[
     ("Prospecting", 10, false, false, "Pipeline", "Pipeline"),
     ("Qualification", 10, false, false, "Pipeline", "Pipeline"),
     ("Needs Analysis", 20, false, false, "Pipeline", "Pipeline"),
@@ -261,7 +261,8 @@ fn opportunity(draft: &mut Draft<'_>) {
     }
 }
 
-fn expected(amount: Decimal, probability: Decimal) -> Option<Decimal> {
+/// `ExpectedRevenue`: the share of the amount, in cents.
+pub(crate) fn expected(amount: Decimal, probability: Decimal) -> Option<Decimal> {
     let share = amount.checked_mul(probability)?.checked_div(Decimal::ONE_HUNDRED)?;
     let mut share = share.round_dp_with_strategy(2, rust_decimal::RoundingStrategy::MidpointAwayFromZero);
     share.rescale(2);

@@ -27,6 +27,7 @@ use crate::events::Commit;
 use crate::schema::ObjectId;
 use crate::store::RecordChange;
 use crate::{ApiError, Millis, Org, RecordId};
+pub(crate) use derived::{STAGES, expected as expected_revenue};
 use transaction::Transaction;
 
 /// Who writes, when, and through which door.

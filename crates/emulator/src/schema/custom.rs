@@ -316,3 +316,39 @@ impl Field {
         self
     }
 }
+
+/// An auto-number in its display format: `SHP-{000000}` and 42 give `SHP-000042`. The braces hold as many zeros as
+/// there are digits at least; a format without them is followed by the number. Dates (`{YYYY}`) are not emulated and
+/// stay as they are written.
+pub fn format_auto_number(format: &str, number: u64) -> String {
+    let mut from = 0;
+    while let Some(open) = format[from..].find('{').map(|at| from + at) {
+        let Some(close) = format[open..].find('}').map(|at| open + at) else { break };
+        let inside = &format[open + 1..close];
+        if !inside.is_empty() && inside.bytes().all(|b| b == b'0') {
+            return format!("{}{number:0width$}{}", &format[..open], &format[close + 1..], width = inside.len().min(10));
+        }
+        from = close + 1;
+    }
+    format!("{format}{number}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::format_auto_number;
+
+    #[test]
+    fn auto_numbers_follow_their_format() {
+        for (format, number, shown) in [
+            ("SHP-{000000}", 42, "SHP-000042"),
+            ("{0}", 1234, "1234"),
+            ("é{00}/x", 7, "é07/x"),
+            ("{YYYY}-{000}", 7, "{YYYY}-007"),
+            ("N", 7, "N7"),
+            ("{", 7, "{7"),
+            ("{}", 7, "{}7"),
+        ] {
+            assert_eq!(format_auto_number(format, number), shown);
+        }
+    }
+}

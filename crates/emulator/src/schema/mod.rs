@@ -12,7 +12,7 @@ pub mod facts;
 mod field;
 mod standard;
 
-pub use custom::{LONG_TEXT, NameField};
+pub use custom::{LONG_TEXT, NameField, format_auto_number};
 pub use field::{Field, FieldType, PicklistValue};
 pub use standard::standard;
 

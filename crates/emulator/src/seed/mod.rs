@@ -1,1 +1,353 @@
 //! Records and custom objects that look like an org in use, made from a number.
+//!
+//! The same number, size and time give the same org, whatever the machine. Each record is made from the number and
+//! its own place alone. Rows go straight into the store, without events and without the rules of DML; a test writes
+//! every one of them again through DML and compares.
+
+mod accounts;
+mod activities;
+mod contacts;
+mod custom;
+mod objects;
+mod people;
+mod rng;
+mod sales;
+mod sheet;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use rng::Rng;
+use sheet::{Audit, Sheet};
+use words::{Language, Words};
+
+use crate::schema::{FieldId, Schema};
+use crate::{ApiError, Millis, Org, RecordId};
+
+/// What to fill an org with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seed {
+    /// The same number gives the same org.
+    pub number: u64,
+    /// How many contacts. The others are in proportion: a fifth as many accounts, a tenth as many opportunities,
+    /// cases, leads and tasks, a twentieth as many events and shipments.
+    pub contacts: u64,
+}
+
+impl Default for Seed {
+    /// A small org: a thousand contacts.
+    fn default() -> Self {
+        Self { number: 1, contacts: 1_000 }
+    }
+}
+
+/// One record in so many is in the recycle bin. Nothing points at it.
+const DELETED_EVERY: u64 = 61;
+/// So many records in a row were loaded together and share their seconds.
+const BATCH: u64 = 200;
+/// The last so many users have left.
+const INACTIVE: u64 = 3;
+const SECOND: Millis = 1_000;
+const DAY: Millis = 24 * 60 * 60 * SECOND;
+/// How long the org has been in use.
+const AGE: Millis = 10 * 365 * DAY;
+/// The first records of an object that show extremes: the longest text, the earliest date, the largest amount.
+const EXTREMES: u64 = 8;
+
+impl Seed {
+    /// Adds the custom objects to the org's schema (the standard objects, too, if it has none) and fills the store.
+    ///
+    /// `now` is the org's time: everything happened before it.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_TYPE` when the org has records already, or when its schema lacks an object or field of the seed.
+    pub fn fill(&self, org: &mut Org, now: Millis) -> Result<(), ApiError> {
+        if org.store.tables().any(|(_, table)| !table.is_empty()) {
+            return Err(ApiError::new("INVALID_TYPE", "the org has records already: only an empty org can be seeded"));
+        }
+        let mut schema = Schema::clone(&org.schema);
+        if schema.objects().is_empty() {
+            schema = crate::schema::standard();
+        }
+        let instance = instance_of(org.settings.admin_id);
+        objects::add(&mut schema, instance, now);
+        org.schema = Arc::new(schema);
+        let making = Making {
+            seed: self.number,
+            now: now - now.rem_euclid(SECOND),
+            instance,
+            admin: org.settings.admin_id,
+            words: Words::get(),
+            counts: Counts::of(self.contacts),
+        };
+        people::fill(&making, org)?;
+        accounts::fill(&making, org)?;
+        contacts::fill(&making, org)?;
+        sales::opportunities(&making, org)?;
+        sales::cases(&making, org)?;
+        sales::leads(&making, org)?;
+        activities::tasks(&making, org)?;
+        activities::events(&making, org)?;
+        custom::fill(&making, org)
+    }
+}
+
+fn instance_of(id: RecordId) -> [u8; 2] {
+    let bytes = id.as_bytes();
+    [bytes[3], bytes[4]]
+}
+
+/// How many records there are of each object.
+#[derive(Debug, Clone, Copy)]
+struct Counts {
+    users: u64,
+    accounts: u64,
+    contacts: u64,
+    opportunities: u64,
+    cases: u64,
+    leads: u64,
+    tasks: u64,
+    events: u64,
+    shipments: u64,
+    lines: u64,
+    notes: u64,
+}
+
+impl Counts {
+    fn of(contacts: u64) -> Self {
+        Self {
+            users: 30,
+            accounts: contacts / 5,
+            contacts,
+            opportunities: contacts / 10,
+            cases: contacts / 10,
+            leads: contacts / 10,
+            tasks: contacts / 10,
+            events: contacts / 20,
+            shipments: contacts / 20,
+            lines: contacts / 10,
+            notes: contacts / 50,
+        }
+    }
+}
+
+/// What all generators share.
+struct Making {
+    seed: u64,
+    /// Whole seconds.
+    now: Millis,
+    instance: [u8; 2],
+    admin: RecordId,
+    words: &'static Words,
+    counts: Counts,
+}
+
+/// Whether the record at this place is in the recycle bin.
+fn in_bin(place: u64) -> bool {
+    place % DELETED_EVERY == DELETED_EVERY - 1
+}
+
+/// This place, or the one before it when its record is in the recycle bin.
+fn live(place: u64) -> u64 {
+    if in_bin(place) { place - 1 } else { place }
+}
+
+impl Making {
+    fn sheet(&self, org: &Org, object: &str) -> Result<Sheet, ApiError> {
+        Sheet::new(&org.schema, object, self.instance)
+    }
+
+    fn rng(&self, sheet: &Sheet, place: u64) -> Rng {
+        Rng::of(self.seed, u64::from(sheet.object.0), place)
+    }
+
+    fn id(&self, prefix: &[u8; 3], place: u64) -> RecordId {
+        RecordId::new(*prefix, self.instance, place + 1)
+    }
+
+    /// Any live record of an object with so many; `None` when it has none.
+    fn any(&self, prefix: &[u8; 3], count: u64, rng: &mut Rng) -> Option<RecordId> {
+        (count > 0).then(|| self.id(prefix, live(rng.below(count))))
+    }
+
+    fn any_account(&self, rng: &mut Rng) -> Option<RecordId> {
+        self.any(b"001", self.counts.accounts, rng)
+    }
+
+    fn any_contact(&self, rng: &mut Rng) -> Option<RecordId> {
+        self.any(b"003", self.counts.contacts, rng)
+    }
+
+    /// An owner: an active user. A few own much, as in a real org; the administrator owns a tenth of all.
+    fn any_owner(&self, rng: &mut Rng) -> RecordId {
+        if rng.one_in(10) {
+            return self.admin;
+        }
+        let active = self.counts.users - INACTIVE;
+        self.id(b"005", rng.below(active).min(rng.below(active)))
+    }
+
+    /// Whoever worked here once, left or not.
+    fn any_user(&self, rng: &mut Rng) -> RecordId {
+        let at = rng.below(self.counts.users).min(rng.below(self.counts.users));
+        // Users are not deleted in Salesforce.
+        self.id(b"005", at)
+    }
+
+    /// When the record at this place of so many was made and changed. Records are made in the order of their ids,
+    /// many of them in batches within one second.
+    fn audit(&self, place: u64, of: u64, rng: &mut Rng) -> Audit {
+        let batched = (place / BATCH).is_multiple_of(3);
+        let place_in_time = if batched { place - place % BATCH } else { place };
+        let since_start = i128::from(AGE - DAY) * i128::from(place_in_time) / i128::from(of.max(1));
+        let created = whole_second(self.now - AGE + since_start as Millis);
+        let modified = match rng.below(10) {
+            0..6 => created,
+            _ => whole_second(created + self.below_millis(rng, self.now - DAY - created)),
+        };
+        let stamp = if rng.one_in(30) {
+            whole_second(modified + self.below_millis(rng, self.now - DAY - modified))
+        } else {
+            modified
+        };
+        let created_by = self.any_user(rng);
+        let modified_by = if modified == created { created_by } else { self.any_user(rng) };
+        // The recycle bin keeps 15 days.
+        let deleted = in_bin(place).then(|| whole_second(self.now - SECOND - self.below_millis(rng, DAY * 14)));
+        Audit { created, created_by, modified, modified_by, stamp, deleted }
+    }
+
+    fn below_millis(&self, rng: &mut Rng, n: Millis) -> Millis {
+        rng.below(u64::try_from(n).unwrap_or(0)) as Millis
+    }
+
+    /// A text of many lines and of exactly so many characters, none of them beyond the basic plane: where
+    /// characters are counted in UTF-16 it is as long.
+    fn long_text(&self, chars: usize) -> String {
+        let mut out = String::with_capacity(chars * 2);
+        let mut made = 0;
+        'all: for n in 0.. {
+            for note in &self.words.note {
+                for c in format!("{n}. {note}\r\n").chars() {
+                    // The last character is no blank, which would be trimmed.
+                    out.push(if made + 1 == chars { '…' } else { c });
+                    made += 1;
+                    if made >= chars {
+                        break 'all;
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// A remark: usually a sentence or a few, sometimes one that is awkward to carry.
+    fn remark(&self, rng: &mut Rng) -> String {
+        if rng.one_in(3) {
+            return rng.pick(&self.words.awkward).cloned().unwrap_or_default();
+        }
+        let mut out = String::new();
+        for n in 0..=rng.below(3) {
+            if n > 0 {
+                out.push_str(if rng.one_in(3) { "\r\n" } else { " " });
+            }
+            out.push_str(rng.pick(&self.words.note).copied().unwrap_or_default());
+        }
+        out
+    }
+
+    /// An awkward text for a field of a single line.
+    fn awkward_line(&self, rng: &mut Rng) -> &'static str {
+        let text = rng.pick(&self.words.awkward).map_or("", String::as_str);
+        if text.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) { "plain" } else { text }
+    }
+
+    /// A sentence with a number in place of its `%`.
+    fn sentence(&self, of: &[&'static str], rng: &mut Rng) -> String {
+        let number = rng.below(100_000).to_string();
+        rng.pick(of).copied().unwrap_or_default().replace('%', &number)
+    }
+}
+
+fn whole_second(ms: Millis) -> Millis {
+    ms - ms.rem_euclid(SECOND)
+}
+
+/// The columns of an address.
+#[derive(Debug, Clone, Copy)]
+struct AddressColumns {
+    street: FieldId,
+    city: FieldId,
+    state: FieldId,
+    postal: FieldId,
+    country: FieldId,
+    latitude: FieldId,
+    longitude: FieldId,
+}
+
+impl AddressColumns {
+    /// Columns named with this prefix: `Billing`, or none.
+    fn of(sheet: &Sheet, prefix: &str) -> Result<Self, ApiError> {
+        let column = |name: &str| sheet.column(&format!("{prefix}{name}"));
+        Ok(Self {
+            street: column("Street")?,
+            city: column("City")?,
+            state: column("State")?,
+            postal: column("PostalCode")?,
+            country: column("Country")?,
+            latitude: column("Latitude")?,
+            longitude: column("Longitude")?,
+        })
+    }
+
+    fn fill(&self, sheet: &mut Sheet, language: &Language, rng: &mut Rng) {
+        let number = (1 + rng.below(240)).to_string();
+        let mut street = rng.pick(&language.street).copied().unwrap_or_default().replace('#', &number);
+        if rng.one_in(8) {
+            street = format!("c/o {}{}{street}", one(&language.family, rng), if rng.one_in(2) { "\n" } else { "\r\n" });
+        }
+        sheet.text(self.street, street);
+        sheet.text(self.city, one(&language.city, rng));
+        if rng.chance(70) {
+            sheet.text(self.state, one(&language.region, rng));
+        }
+        sheet.text(self.postal, pattern(language.postal, rng));
+        sheet.text(self.country, one(&language.country, rng));
+        if rng.one_in(20) {
+            sheet.number(self.latitude, rng.below(180_000_000_000_000_000) as i64 - 90_000_000_000_000_000);
+            sheet.number(self.longitude, rng.below(360_000_000_000_000_000) as i64 - 180_000_000_000_000_000);
+        }
+    }
+}
+
+fn one(of: &[&'static str], rng: &mut Rng) -> &'static str {
+    rng.pick(of).copied().unwrap_or_default()
+}
+
+/// `9` becomes a digit, `A` a letter.
+fn pattern(of: &str, rng: &mut Rng) -> String {
+    of.chars()
+        .map(|c| match c {
+            '9' => char::from(b'0' + rng.below(10) as u8),
+            'A' => char::from(b'A' + rng.below(26) as u8),
+            c => c,
+        })
+        .collect()
+}
+
+fn phone(rng: &mut Rng) -> String {
+    match rng.below(4) {
+        0 => pattern("+99 99 9999999", rng),
+        1 => pattern("(999) 555-0199", rng),
+        2 => pattern("0999/55 01 99-9", rng),
+        _ => pattern("+99 (0)999 555 0999 ext. 9", rng),
+    }
+}
+
+fn person(language: &Language, rng: &mut Rng) -> (&'static str, &'static str) {
+    (one(&language.given, rng), one(&language.family, rng))
+}

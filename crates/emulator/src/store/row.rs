@@ -45,11 +45,16 @@ mod tag {
 impl Row {
     /// From values; nulls are left out.
     pub fn new(values: &Values) -> Self {
+        Self::pack(values.iter().map(|(field, value)| (*field, value)))
+    }
+
+    /// From values in ascending order of their fields; nulls are left out.
+    pub(crate) fn pack<'a>(values: impl Iterator<Item = (FieldId, &'a Value)>) -> Self {
         let mut payload = Vec::with_capacity(256);
-        let mut ends: Vec<(FieldId, usize)> = Vec::with_capacity(values.len());
+        let mut ends: Vec<(FieldId, usize)> = Vec::with_capacity(64);
         for (field, value) in values {
             if encode(value, &mut payload) {
-                ends.push((*field, payload.len()));
+                ends.push((field, payload.len()));
             }
         }
         let last = ends.last().map_or(0, |(field, _)| field.0);
