@@ -23,6 +23,7 @@ use crate::faults::Faults;
 use crate::http::serve::Door;
 use crate::http::{AppState, SharedOrg, router};
 use crate::oauth::{App, Password, PermittedUsers};
+use crate::seed::Seed;
 use crate::settings::Settings;
 use crate::{ApiError, Org, bulk, grpc, schema};
 
@@ -268,6 +269,9 @@ fn prepare(config: &Config, now: crate::Millis) -> Result<(Org, Keys, Credential
     let identity = Identity::load_or_make(dir, config.identity.clone())?;
     let schema = Arc::new(schema::standard());
     let mut org = Org { settings: config.settings.clone(), schema, ..Org::default() };
+    if let Some(SeedConfig { number, contacts }) = config.seed {
+        Seed { number, contacts }.fill(&mut org, now).map_err(StartError::Seed)?;
+    }
     administrator::ensure(&mut org, &identity.username, now);
     let admin = org.settings.admin_id;
     let app = App {

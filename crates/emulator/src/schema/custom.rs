@@ -326,7 +326,12 @@ pub fn format_auto_number(format: &str, number: u64) -> String {
         let Some(close) = format[open..].find('}').map(|at| open + at) else { break };
         let inside = &format[open + 1..close];
         if !inside.is_empty() && inside.bytes().all(|b| b == b'0') {
-            return format!("{}{number:0width$}{}", &format[..open], &format[close + 1..], width = inside.len().min(10));
+            return format!(
+                "{}{number:0width$}{}",
+                &format[..open],
+                &format[close + 1..],
+                width = inside.len().min(10)
+            );
         }
         from = close + 1;
     }

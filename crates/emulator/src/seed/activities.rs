@@ -9,6 +9,7 @@ use crate::{ApiError, Org, RecordId, Value};
 columns!(TaskColumns {
     who = "WhoId",
     what = "WhatId",
+    account = "AccountId",
     subject = "Subject",
     due = "ActivityDate",
     status = "Status",
@@ -34,6 +35,7 @@ pub(super) fn tasks(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         let (who, what) = about(making, rng);
         sheet.link(c.who, who);
         sheet.link(c.what, what);
+        sheet.link(c.account, making.account_of(org, what).or_else(|| making.account_of(org, who)));
         sheet.text(c.subject, making.sentence(&making.words.subject, rng));
         let audit = making.audit(place, making.counts.tasks, rng);
         if rng.chance(85) {
@@ -89,6 +91,7 @@ fn about(making: &Making, rng: &mut Rng) -> (Option<RecordId>, Option<RecordId>)
 columns!(EventColumns {
     who = "WhoId",
     what = "WhatId",
+    account = "AccountId",
     subject = "Subject",
     location = "Location",
     all_day = "IsAllDayEvent",
@@ -112,6 +115,7 @@ pub(super) fn events(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         let (who, what) = about(making, rng);
         sheet.link(c.who, who);
         sheet.link(c.what, what);
+        sheet.link(c.account, making.account_of(org, what).or_else(|| making.account_of(org, who)));
         sheet.text(c.subject, making.sentence(&making.words.subject, rng));
         if rng.one_in(2) {
             let language = making.words.language(rng);

@@ -198,6 +198,18 @@ impl Making {
         self.id(b"005", at)
     }
 
+    /// The account that this record is, or belongs to.
+    fn account_of(&self, org: &Org, record: Option<RecordId>) -> Option<RecordId> {
+        let record = record?;
+        let object = org.schema.by_prefix(record.prefix())?;
+        let facts = org.schema.object(object);
+        if facts.name == "Account" {
+            return Some(record);
+        }
+        let (field, _) = facts.field("AccountId")?;
+        org.store.live(object, record)?.get_ref(field).to_value().as_id()
+    }
+
     /// When the record at this place of so many was made and changed. Records are made in the order of their ids,
     /// many of them in batches within one second.
     fn audit(&self, place: u64, of: u64, rng: &mut Rng) -> Audit {

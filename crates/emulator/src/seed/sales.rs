@@ -121,12 +121,11 @@ pub(super) fn cases(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         let rng = &mut making.rng(&sheet, place);
         let number = org.store.table_mut(sheet.object).next_auto_number(c.number);
         sheet.text(c.number, format!("{number:08}"));
-        if rng.chance(90) {
-            sheet.link(c.contact, making.any_contact(rng));
-        }
-        if rng.chance(90) {
-            sheet.link(c.account, making.any_account(rng));
-        }
+        // Usually the contact's account; sometimes another.
+        let contact = rng.chance(90).then(|| making.any_contact(rng)).flatten();
+        let other = rng.one_in(5).then(|| making.any_account(rng)).flatten();
+        sheet.link(c.contact, contact);
+        sheet.link(c.account, other.or_else(|| making.account_of(org, contact)));
         if place > 0 && rng.one_in(12) {
             sheet.link(c.parent, Some(making.id(b"500", live(place - 1))));
         }

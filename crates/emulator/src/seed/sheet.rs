@@ -154,7 +154,7 @@ impl Sheet {
         self.values.clone_from_slice(&self.defaults);
         match deleted {
             Some(at) => {
-                let binned = Binned { at, group: store.next_group(), root: true };
+                let binned = Binned { at, group: store.next_group(&[(self.object, id)]), root: true };
                 store.table_mut(self.object).put_deleted(id, row, binned);
             }
             None => store.table_mut(self.object).put(id, row),
