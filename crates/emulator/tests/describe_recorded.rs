@@ -3,6 +3,8 @@
 //! The recordings are not part of the project. Their folder is named by `TIDEGATE_CONFORMANCE`; without it they are
 //! looked for beside the checkout, and the test says when they are not there.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
