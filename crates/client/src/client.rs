@@ -17,7 +17,7 @@ use crate::{
     events::Events,
     identity::UserInfo,
     limits::ApiUsage,
-    query::{Query, QueryPage, RecordStream},
+    query::{Query, QueryPage, RecordStream, TypedStream},
     transport::{Outgoing, Transport},
     version::{ApiVersion, Versions},
 };
@@ -149,6 +149,11 @@ impl Client {
     /// As [`Client::query`], with records in the recycle bin and archived activities.
     pub fn query_all(&self, soql: impl Into<String>) -> RecordStream {
         RecordStream::new(self.clone(), Query::new(soql).with_deleted())
+    }
+
+    /// As [`Client::query`], with each record as a value of a type.
+    pub fn query_as<T: serde::de::DeserializeOwned>(&self, soql: impl Into<String>) -> TypedStream<T> {
+        self.query(soql).typed()
     }
 
     /// The first page of a query.

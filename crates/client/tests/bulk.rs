@@ -1,5 +1,7 @@
 //! Bulk 2.0 over a real socket: pages that are whole, cut and short; uploads whose answer is lost.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::{

@@ -74,7 +74,7 @@ async fn a_stream_turns_the_pages_and_understands_gzip() {
         #[serde(rename = "Id")]
         id: String,
     }
-    let ids: Vec<Row> = org.query("SELECT Id FROM X").typed::<Row>().try_collect().await.unwrap();
+    let ids: Vec<Row> = org.query_as("SELECT Id FROM X").try_collect().await.unwrap();
     assert_eq!(ids.iter().map(|row| row.id.as_str()).collect::<String>(), "abc");
 }
 

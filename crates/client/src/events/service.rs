@@ -87,8 +87,8 @@ impl Events {
         Events { client }
     }
 
-    /// Subscribes to a channel. `credit` is how many events may be under way at once, 1 to 100. The stream is opened
-    /// here, so a refusal comes here; see [`Subscription`] for what happens later.
+    /// Subscribes to a channel. `credit` is how many events may be under way at once, 1 to 100. A refusal that comes
+    /// within some seconds is told here, a later one by [`Subscription::next`]; see there for what happens later.
     ///
     /// # Errors
     /// [`Error::Subscription`] with a kind that says what to do.

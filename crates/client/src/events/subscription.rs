@@ -1,10 +1,13 @@
 //! A subscription: demand goes out, events come in, and a broken stream is opened again where it broke.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-use futures::StreamExt;
-use tokio::sync::mpsc;
-use tonic::Streaming;
+use futures::{StreamExt, future::BoxFuture};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout, timeout_at},
+};
+use tonic::{Response, Status, Streaming};
 
 use crate::error::Error;
 
@@ -16,8 +19,10 @@ use super::{
 
 /// The most events that may be asked for at once.
 pub const CREDIT_MAX: u32 = 100;
-/// Requests for demand under way. Each is tiny, and the service reads them at once.
-const DEMANDS_MAX: usize = 64;
+/// Requests for demand that may wait to be sent. Each asks for one event at least, so there are never more.
+const DEMANDS_MAX: usize = CREDIT_MAX as usize + 1;
+/// How long `subscribe` waits to hear that it was refused. A quiet channel may say nothing at all for 270 s.
+const REFUSAL_WAIT: Duration = Duration::from_secs(5);
 
 /// Where a subscription begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,17 +78,56 @@ pub struct Subscription {
     position: Option<Vec<u8>>,
     stream: Option<Open>,
     closed: bool,
-    reconnects: u64,
+    /// Streams begun so far.
+    begun: u64,
     failures: u32,
-    /// The generation of the session that was last refused.
+    /// Whether the token was refused since anything last came.
     refused: bool,
 }
 
-#[derive(Debug)]
+/// A stream that is being opened or is open.
 struct Open {
     demand: mpsc::Sender<FetchRequest>,
-    answers: Streaming<FetchResponse>,
+    answers: Answers,
     generation: u64,
+    /// When anything last came.
+    heard: Instant,
+}
+
+enum Answers {
+    /// Kept here, so that a caller who stops waiting does not have to begin again.
+    Opening(BoxFuture<'static, Result<Response<Streaming<FetchResponse>>, Status>>),
+    Open(Box<Streaming<FetchResponse>>),
+}
+
+impl fmt::Debug for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Open").field("open", &matches!(self.answers, Answers::Open(_))).finish_non_exhaustive()
+    }
+}
+
+impl Open {
+    /// Waits until the service has accepted the call.
+    async fn accepted(&mut self) -> Result<&mut Streaming<FetchResponse>, Status> {
+        if let Answers::Opening(opening) = &mut self.answers {
+            let response = opening.await?;
+            self.answers = Answers::Open(Box::new(response.into_inner()));
+            self.heard = Instant::now();
+        }
+        match &mut self.answers {
+            Answers::Open(answers) => Ok(answers),
+            Answers::Opening(_) => Err(Status::internal("the stream is not open")),
+        }
+    }
+
+    async fn answer(&mut self) -> Option<Result<FetchResponse, Status>> {
+        let answer = match self.accepted().await {
+            Ok(answers) => answers.next().await,
+            Err(status) => Some(Err(status)),
+        };
+        self.heard = Instant::now();
+        answer
+    }
 }
 
 impl Subscription {
@@ -102,13 +146,21 @@ impl Subscription {
             position: None,
             stream: None,
             closed: false,
-            reconnects: 0,
+            begun: 0,
             failures: 0,
             refused: false,
         };
         subscription.pending = subscription.credit;
-        subscription.connect().await?;
-        Ok(subscription)
+        loop {
+            let open = subscription.opened().await?;
+            let generation = open.generation;
+            let error = match timeout(REFUSAL_WAIT, open.accepted()).await {
+                Ok(Ok(_)) | Err(_) => return Ok(subscription),
+                Ok(Err(status)) => SubscriptionError::from_status(&format!("subscribing to {channel}"), &status),
+            };
+            subscription.stream = None;
+            subscription.recover(error, generation).await?;
+        }
     }
 
     /// The channel.
@@ -128,7 +180,7 @@ impl Subscription {
 
     /// How often the stream was opened again.
     pub fn reconnects(&self) -> u64 {
-        self.reconnects
+        self.begun.saturating_sub(1)
     }
 
     /// Events asked for and not yet come.
@@ -138,21 +190,20 @@ impl Subscription {
 
     /// Asks for `n` events more; together with those under way never more than 100 count. Ask for what has been dealt
     /// with, and no more than can be held will ever come.
-    pub async fn request(&mut self, n: u32) -> Result<(), Error> {
+    pub fn request(&mut self, n: u32) {
         let n = n.min(CREDIT_MAX.saturating_sub(self.pending));
         if n == 0 || self.closed {
-            return Ok(());
+            return;
         }
         self.pending += n;
         if let Some(open) = &self.stream {
             let demand =
                 FetchRequest { topic_name: self.channel.clone(), num_requested: as_i32(n), ..FetchRequest::default() };
-            if open.demand.send(demand).await.is_err() {
+            if open.demand.try_send(demand).is_err() {
                 // The stream is over; `next` opens it again with all that is pending.
                 self.stream = None;
             }
         }
-        Ok(())
     }
 
     /// Ends the subscription; `next` returns `None` from now on.
@@ -174,17 +225,14 @@ impl Subscription {
             return Ok(None);
         }
         if self.pending == 0 {
-            self.request(self.credit).await?;
+            self.request(self.credit);
         }
         let silence_max = self.events.client.inner.transport.timeouts().event_silence;
         loop {
-            if self.stream.is_none() {
-                self.reconnects += 1;
-                self.connect().await?;
-            }
-            let Some(open) = &mut self.stream else { continue };
             let what = format!("following {}", self.channel);
-            let error = match tokio::time::timeout(silence_max, open.answers.next()).await {
+            let open = self.opened().await?;
+            let (generation, deadline) = (open.generation, open.heard + silence_max);
+            let error = match timeout_at(deadline, open.answer()).await {
                 Ok(Some(Ok(response))) => return Ok(Some(self.deliver(response))),
                 Ok(Some(Err(status))) => SubscriptionError::from_status(&what, &status),
                 Ok(None) => SubscriptionError::unavailable(&what, "the service ended the stream"),
@@ -193,7 +241,6 @@ impl Subscription {
                     format!("nothing came for {} s, not even a keep-alive", silence_max.as_secs()),
                 ),
             };
-            let generation = open.generation;
             self.stream = None;
             self.recover(error, generation).await?;
         }
@@ -223,58 +270,58 @@ impl Subscription {
         if !position.is_empty() {
             self.position = Some(position.clone());
         }
-        self.pending = u32::try_from(response.pending_num_requested).unwrap_or(0).min(CREDIT_MAX);
+        // Our own count: the service's does not know of demand that is still on its way to it.
+        let came = u32::try_from(events.len()).unwrap_or(u32::MAX);
+        self.pending = self.pending.saturating_sub(came);
         Fetched { events, latest_replay_id: response.latest_replay_id, pending: self.pending }
     }
 
-    /// Opens the stream and sends the first request.
-    async fn connect(&mut self) -> Result<(), Error> {
-        loop {
-            let inner = self.events.client.inner.clone();
-            let session = inner.session().await?;
-            let metadata = self.events.metadata(&session).await?;
-            let (demand, requests) = mpsc::channel(DEMANDS_MAX);
-            let (preset, replay_id) = match self.position.as_ref() {
-                Some(position) => (ReplayPreset::Custom, position.clone()),
-                None => match &self.replay {
-                    Replay::Latest => (ReplayPreset::Latest, vec![]),
-                    Replay::Earliest => (ReplayPreset::Earliest, vec![]),
-                    Replay::After(id) => (ReplayPreset::Custom, id.clone()),
-                },
-            };
-            let first = FetchRequest {
-                topic_name: self.channel.clone(),
-                replay_preset: preset.into(),
-                replay_id,
-                num_requested: as_i32(self.pending.clamp(1, CREDIT_MAX)),
-                ..FetchRequest::default()
-            };
-            self.pending = self.pending.clamp(1, CREDIT_MAX);
-            // The channel is new and has room.
-            let _ = demand.try_send(first);
-            let requests = futures::stream::unfold(requests, |mut requests| async move {
-                requests.recv().await.map(|request| (request, requests))
-            });
-            let what = format!("subscribing to {}", self.channel);
-            let mut client = self.events.channel().await?.client();
-            let opened = tokio::time::timeout(
-                inner.transport.timeouts().event_silence,
-                client.subscribe(with_metadata(requests, metadata)),
-            )
-            .await;
-            let error = match opened {
-                Ok(Ok(response)) => {
-                    if self.reconnects > 0 {
-                        tracing::info!(channel = self.channel, reconnects = self.reconnects, "subscribed again");
-                    }
-                    self.stream = Some(Open { demand, answers: response.into_inner(), generation: session.generation });
-                    return Ok(());
-                }
-                Ok(Err(status)) => SubscriptionError::from_status(&what, &status),
-                Err(_) => SubscriptionError::unavailable(&what, "no answer came in time"),
-            };
-            self.recover(error, session.generation).await?;
+    /// The stream, begun if there is none, with the first request on its way.
+    async fn opened(&mut self) -> Result<&mut Open, Error> {
+        let open = match self.stream.take() {
+            Some(open) => open,
+            None => self.begin().await?,
+        };
+        Ok(self.stream.insert(open))
+    }
+
+    async fn begin(&mut self) -> Result<Open, Error> {
+        let session = self.events.client.inner.session().await?;
+        let metadata = self.events.metadata(&session).await?;
+        let mut client = self.events.channel().await?.client();
+        let (preset, replay_id) = match (&self.position, &self.replay) {
+            (Some(position), _) => (ReplayPreset::Custom, position.clone()),
+            (None, Replay::After(id)) => (ReplayPreset::Custom, id.clone()),
+            (None, Replay::Latest) => (ReplayPreset::Latest, vec![]),
+            (None, Replay::Earliest) => (ReplayPreset::Earliest, vec![]),
+        };
+        self.pending = self.pending.clamp(1, CREDIT_MAX);
+        let (demand, requests) = mpsc::channel(DEMANDS_MAX);
+        let first = FetchRequest {
+            topic_name: self.channel.clone(),
+            replay_preset: preset.into(),
+            replay_id,
+            num_requested: as_i32(self.pending),
+            ..FetchRequest::default()
+        };
+        // A new channel has room.
+        let _ = demand.try_send(first);
+        // Ends when the sender is dropped, which closes our side of the stream.
+        let requests = futures::stream::unfold(requests, |mut requests| async move {
+            requests.recv().await.map(|request| (request, requests))
+        });
+        if self.begun > 0 {
+            tracing::info!(channel = self.channel, times = self.begun, "subscribing again");
         }
+        self.begun += 1;
+        Ok(Open {
+            demand,
+            answers: Answers::Opening(Box::pin(
+                async move { client.subscribe(with_metadata(requests, metadata)).await },
+            )),
+            generation: session.generation,
+            heard: Instant::now(),
+        })
     }
 
     /// Decides whether to open the stream again, and waits before that.
