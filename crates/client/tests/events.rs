@@ -368,9 +368,9 @@ async fn demand_is_what_was_asked_for() {
     let (bus, org) = Bus::start(vec![vec![events(&[1, 2], 2, 0), Act::Hang]]).await.unwrap();
     let mut subscription = org.events().subscribe("/data/X", Replay::Earliest, 2).await.unwrap();
     assert_eq!(next(&mut subscription).await, [1, 2]);
-    subscription.request(7);
+    subscription.request(7).await.unwrap();
     assert_eq!(subscription.pending(), 7);
-    subscription.request(500);
+    subscription.request(500).await.unwrap();
     assert_eq!(subscription.pending(), 100);
     let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
     while bus.demands.lock().unwrap().len() < 2 {

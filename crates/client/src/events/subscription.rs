@@ -190,7 +190,12 @@ impl Subscription {
 
     /// Asks for `n` events more; together with those under way never more than 100 count. Ask for what has been dealt
     /// with, and no more than can be held will ever come.
-    pub fn request(&mut self, n: u32) {
+    pub async fn request(&mut self, n: u32) -> Result<(), Error> {
+        self.demand(n);
+        Ok(())
+    }
+
+    fn demand(&mut self, n: u32) {
         let n = n.min(CREDIT_MAX.saturating_sub(self.pending));
         if n == 0 || self.closed {
             return;
@@ -225,7 +230,7 @@ impl Subscription {
             return Ok(None);
         }
         if self.pending == 0 {
-            self.request(self.credit);
+            self.demand(self.credit);
         }
         let silence_max = self.events.client.inner.transport.timeouts().event_silence;
         loop {
