@@ -63,8 +63,13 @@ pub fn step(org: &SharedOrg, now: Millis) -> Step {
             State::UploadComplete => job.modified.saturating_add(delay) <= now,
             _ => false,
         };
-        let waiting =
-            org.jobs.jobs.values().filter(|j| j.state == State::UploadComplete).map(|j| j.modified + delay).min();
+        let waiting = org
+            .jobs
+            .jobs
+            .values()
+            .filter(|j| j.state == State::UploadComplete)
+            .map(|j| j.modified.saturating_add(delay))
+            .min();
         let turn = org.jobs.turns + 1;
         let Some(job) = org.jobs.jobs.values_mut().filter(|j| due(j)).min_by_key(|j| j.turn) else {
             return Step::Idle(waiting);
@@ -274,4 +279,56 @@ pub(super) fn row_cells(upload: &[u8], (start, end): (u32, u32), delimiter: u8) 
 fn in_words(errors: &[ApiError]) -> Box<str> {
     let one = |e: &ApiError| format!("{}:{}:{} --", e.code, e.message, e.fields.join(","));
     errors.iter().map(one).collect::<Vec<_>>().join(";").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::RwLock;
+
+    use super::*;
+    use crate::Org;
+    use crate::bulk::{Delimiter, IngestRequest, Kind, ResultSet, result_pieces};
+
+    fn lines(org: &SharedOrg, id: &str, set: ResultSet) -> usize {
+        let pieces: Vec<_> = result_pieces(org.read().jobs.get(Kind::Ingest, id, 0).unwrap(), set).unwrap().collect();
+        pieces.concat().split(|b| *b == b'\n').count() - 2
+    }
+
+    #[test]
+    fn an_abort_between_chunks_keeps_what_was_done_and_leaves_the_rest() {
+        let mut org = Org { schema: Arc::new(crate::schema::standard()), ..Org::default() };
+        org.settings.bulk_delay_ms = 1_000;
+        let user = org.settings.admin_id;
+        let asked = IngestRequest {
+            object: "Account".into(),
+            operation: "insert".into(),
+            external_id_field_name: None,
+            assignment_rule_id: None,
+            delimiter: Delimiter::Comma,
+            line_ending: LineEnding::Lf,
+        };
+        let schema = Arc::clone(&org.schema);
+        let id = org.jobs.create_ingest(&schema, asked, user, 66, 0).unwrap().id.to_string();
+        let csv = (0..1_000).fold(String::from("Name\n"), |csv, n| csv + &format!("A{n}\n"));
+        let job = org.jobs.get_mut(Kind::Ingest, &id, 0).unwrap();
+        job.upload(csv.into(), user).unwrap();
+        job.close(user, 0).unwrap();
+        let org: SharedOrg = Arc::new(RwLock::new(org));
+        assert_eq!(step(&org, 999), Step::Idle(Some(1_000)));
+        let states: Vec<_> = (0..4)
+            .map(|_| {
+                assert_eq!(step(&org, 1_000), Step::Worked);
+                let org = org.read();
+                let job = org.jobs.get(Kind::Ingest, &id, 0).unwrap();
+                (job.state, job.processed)
+            })
+            .collect();
+        let running = State::InProgress;
+        assert_eq!(states, [(running, 0), (running, 0), (running, 200), (running, 400)]);
+        org.write().jobs.get_mut(Kind::Ingest, &id, 0).unwrap().abort(1_000).unwrap();
+        assert_eq!(step(&org, 1_000), Step::Idle(None));
+        let counts =
+            [ResultSet::Successful, ResultSet::Failed, ResultSet::Unprocessed].map(|set| lines(&org, &id, set));
+        assert_eq!(counts, [400, 0, 600]);
+    }
 }

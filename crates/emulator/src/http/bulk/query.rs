@@ -11,6 +11,7 @@ use axum::response::Response;
 use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use futures::StreamExt;
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -226,9 +227,11 @@ struct Page {
 
 impl Page {
     fn into_body(self) -> Body {
-        Body::from_stream(futures::stream::unfold(self, |mut page| async move {
+        let pieces = futures::stream::unfold(self, |mut page| async move {
             page.piece().map(|piece| (Ok::<_, Infallible>(piece), page))
-        }))
+        });
+        // Compression looks again after the end.
+        Body::from_stream(pieces.fuse())
     }
 
     fn piece(&mut self) -> Option<Bytes> {
