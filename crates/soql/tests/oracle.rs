@@ -16,11 +16,15 @@ use generate::{Apex, mutated, mutation, query};
 use proptest::collection::vec;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use tidegate_soql::ast::{Condition, ForClause, Query, Right, SelectItem, With};
+use tidegate_soql::ast::{
+    Argument, Condition, Count, ForClause, Function, Literal, Operand, Operator, Query, Right, SelectItem, Value, With,
+};
 use tidegate_soql::{ParseError, ParseErrorKind, parse};
 
 const VALID: usize = 3000;
 const DAMAGED: usize = 2000;
+/// Queries with what only Apex has.
+const APEX: usize = 500;
 
 /// What the judge refuses and we read, each taken out of the tree by `reduced`; the rest must then please the judge.
 ///
@@ -93,13 +97,16 @@ fn official(queries: &[String]) -> Option<Vec<Vec<String>>> {
         eprintln!("not run: the judge is not installed (e2e/referee/soql/run installs it)");
         return None;
     }
-    let mut node = Command::new("node")
+    let started = Command::new("node")
         .arg(judge().join("judge.js"))
         .arg(modules)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .spawn()
-        .expect("starting node");
+        .spawn();
+    let Ok(mut node) = started else {
+        eprintln!("not run: Node.js is missing");
+        return None;
+    };
     let mut stdin = node.stdin.take().expect("a pipe to node");
     let lines: String =
         queries.iter().map(|query| serde_json::Value::from(query.as_str()).to_string() + "\n").collect();
@@ -136,28 +143,64 @@ fn reduce(query: &mut Query, is_semi_join: bool) {
     for condition in [&mut query.condition, &mut query.having].into_iter().flatten() {
         reduce_condition(condition);
     }
-    // A variable becomes the plainest value that may stand in its place.
-    for name in query.unbound() {
-        let bound = [
-            tidegate_soql::BindValue::from("x"),
-            tidegate_soql::BindValue::from(1),
-            tidegate_soql::BindValue::from(vec!["x"]),
-        ]
-        .into_iter()
-        .find_map(|value| query.clone().bind(&name, value).ok());
-        if let Some(bound) = bound {
-            *query = bound;
+    for count in [&mut query.limit, &mut query.offset].into_iter().flatten() {
+        if let Count::Bind(name) = count {
+            *count = Count::Number(1, name.span);
+        }
+    }
+    if let Some(With::Condition(condition)) = &mut query.with {
+        reduce_condition(condition);
+    }
+    for item in &mut query.select {
+        if let SelectItem::Function(function, _) = item {
+            reduce_function(function);
+        }
+    }
+    for item in &mut query.order_by {
+        reduce_operand(&mut item.key);
+    }
+}
+
+/// A variable becomes the plainest value that may stand in its place.
+fn reduce_value(value: &mut Value, plainest: Literal) {
+    if let Literal::Bind(_) = value.literal {
+        value.literal = plainest;
+    }
+}
+
+fn reduce_function(function: &mut Function) {
+    for argument in &mut function.arguments {
+        match argument {
+            Argument::Value(value) => reduce_value(value, Literal::Number(1.into())),
+            Argument::Function(inner) => reduce_function(inner),
+            Argument::Field(_) => {}
         }
     }
 }
 
+fn reduce_operand(operand: &mut Operand) {
+    if let Operand::Function(function) = operand {
+        reduce_function(function);
+    }
+}
+
 fn reduce_condition(condition: &mut Condition) {
+    let text = || Literal::String("x".to_owned());
     match condition {
         Condition::And(all) | Condition::Or(all) => all.iter_mut().for_each(reduce_condition),
         Condition::Not(inner) => reduce_condition(inner),
         Condition::Compare(comparison) => {
-            if let Right::Subquery(inner) = &mut comparison.right {
-                reduce(inner, true);
+            reduce_operand(&mut comparison.left);
+            match &mut comparison.right {
+                Right::Subquery(inner) => reduce(inner, true),
+                Right::List(values) => values.iter_mut().for_each(|value| reduce_value(value, text())),
+                Right::Value(value) => {
+                    reduce_value(value, text());
+                    use Operator::{Excludes, In, Includes, NotIn};
+                    if matches!(comparison.operator, In | NotIn | Includes | Excludes) {
+                        comparison.right = Right::List(vec![value.clone()]);
+                    }
+                }
             }
         }
     }
@@ -179,6 +222,10 @@ fn generated(seed: u64) -> Vec<String> {
     let damaged = (query(Apex(false)), vec(mutation(), 1..3)).prop_map(|(query, changes)| mutated(&query, &changes));
     while queries.len() < VALID + DAMAGED {
         queries.push(damaged.new_tree(&mut runner).expect("a query").current());
+    }
+    let apex = query(Apex(true));
+    while queries.len() < VALID + DAMAGED + APEX {
+        queries.push(apex.new_tree(&mut runner).expect("a query").current().to_string());
     }
     queries
 }

@@ -17,7 +17,7 @@ pub(crate) struct Like {
 }
 
 impl Like {
-    /// From the literal, in which `\%` and `\_` mean the characters themselves.
+    /// From the literal, in which `\%`, `\_` and `\\` mean the characters themselves.
     pub(crate) fn new(pattern: &str, case_sensitive: bool) -> Self {
         let mut tokens = Vec::with_capacity(pattern.len());
         let mut chars = pattern.chars().peekable();
@@ -25,7 +25,7 @@ impl Like {
             let token = match c {
                 '%' => Token::Run,
                 '_' => Token::One,
-                '\\' => match chars.next_if(|next| matches!(next, '%' | '_')) {
+                '\\' => match chars.next_if(|next| matches!(next, '%' | '_' | '\\')) {
                     Some(escaped) => Token::Char(escaped),
                     None => Token::Char('\\'),
                 },
@@ -108,6 +108,8 @@ mod tests {
             ("100\\%", "1000", false),
             ("a\\_b", "a_b", true),
             ("a\\_b", "axb", false),
+            (r"a\\%", r"a\xyz", true),
+            (r"a\\%", "a%", false),
             ("%ab%ab", "abxab", true),
             ("%ab%ab", "abab", true),
             ("%ab%ab", "aab", false),
