@@ -1,0 +1,242 @@
+//! What can be typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Moves Salesforce data: a copy of an org kept current and proved, and an org on your machine to try it with.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, disable_help_subcommand = true, max_term_width = 110)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 environment (sign-in, network, \
+    limits), 4 done but some records were rejected.\n\nNew here? `tidegate demo` needs nothing but itself.")]
+pub(crate) struct Args {
+    /// Configuration file; without it ./tidegate.toml, then tidegate/config.toml in the user's configuration folder.
+    #[arg(long, global = true, env = "TIDEGATE_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// More words on stderr; twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// See it work: an org on this machine, replicated, edited, followed and proved.
+    Demo(DemoArgs),
+    /// A Salesforce org on this machine, for development and tests.
+    #[command(subcommand)]
+    Emulator(EmulatorCommand),
+    /// Copy objects into a database, once.
+    Pull(PullArgs),
+    /// Copy objects into a database and keep the copy current.
+    Sync(SyncArgs),
+    /// Prove that a copy equals the org, and repair what differs.
+    Verify(VerifyArgs),
+    /// Tell how far a copy is.
+    Status(StatusArgs),
+    /// Run a SOQL query.
+    Query(QueryArgs),
+    /// Show an object's fields, or list the objects.
+    Describe(DescribeArgs),
+    /// Show the org's limits and what is left of them.
+    Limits(LimitsArgs),
+    /// Check SOQL text without an org.
+    Lint(LintArgs),
+}
+
+/// Which org.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct OrgArg {
+    /// Name of the org in the configuration; without it the file's default, or the TIDEGATE_… variables.
+    #[arg(short = 'o', long, env = "TIDEGATE_ORG", value_name = "NAME")]
+    pub(crate) org: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoArgs {
+    /// Keep everything here: keys, the org, the replica. Started again in the same place, the demo goes on.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// End after the proof instead of waiting; exit code 0 only when the proof holds.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Contacts in the org; the other objects are in proportion.
+    #[arg(long, default_value_t = 5_000, value_name = "N")]
+    pub(crate) rows: u64,
+    /// The org is made from this number.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EmulatorCommand {
+    /// Serve an org until interrupted.
+    Serve(ServeArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    /// Where plain HTTP is served; port 0 picks a free port. Loopback only.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// Where HTTPS is served.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    pub(crate) tls_listen: SocketAddr,
+    /// Where the Pub/Sub API (gRPC over TLS) is served.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    pub(crate) pubsub_listen: SocketAddr,
+    /// Keep keys, credentials and the org here, and open them again next time. Without it nothing is kept, but
+    /// for the key file, which goes to a temporary folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// The org is made from this number.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
+    /// Contacts in the org; the other objects are in proportion. 0 makes an org without records.
+    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    pub(crate) rows: u64,
+    /// Longest silence on a subscription before an empty answer, in milliseconds (Salesforce: up to 270,000).
+    #[arg(long, default_value_t = 5_000, value_name = "MS")]
+    pub(crate) keep_alive_ms: u64,
+    /// Daily API requests the org allows.
+    #[arg(long, default_value_t = 5_000_000, value_name = "N")]
+    pub(crate) daily_requests: u64,
+    /// Print one line of JSON on stdout once it answers, and nothing else there.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What to replicate, and where to.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Replica {
+    #[command(flatten)]
+    pub(crate) org: OrgArg,
+    /// Objects, by API name; without any, those of [sync] in the configuration.
+    #[arg(value_name = "OBJECT")]
+    pub(crate) objects: Vec<String>,
+    /// The destination: sqlite:FILE or postgres://USER@HOST/DATABASE (with ?schema=NAME).
+    #[arg(long, value_name = "URL", env = "TIDEGATE_TO", hide_env_values = true)]
+    pub(crate) to: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PullArgs {
+    #[command(flatten)]
+    pub(crate) replica: Replica,
+    /// Print what was done as JSON on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SyncArgs {
+    #[command(flatten)]
+    pub(crate) replica: Replica,
+    /// End once the copy is current, instead of following for ever.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Print what was done as JSON on stdout when it ends.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) replica: Replica,
+    /// Compare every field of every row, not only ids and change times.
+    #[arg(long)]
+    pub(crate) fields: bool,
+    /// Read differing rows again and put them right.
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Print the report as JSON on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StatusArgs {
+    /// The destination.
+    #[arg(long, value_name = "URL", env = "TIDEGATE_TO", hide_env_values = true)]
+    pub(crate) to: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns, for reading.
+    Table,
+    /// Comma-separated values with a header.
+    Csv,
+    /// One JSON array.
+    Json,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct QueryArgs {
+    /// The query; `-` reads it from standard input.
+    #[arg(value_name = "SOQL")]
+    pub(crate) soql: String,
+    #[command(flatten)]
+    pub(crate) org: OrgArg,
+    /// Values for `:name` in the query, as NAME=VALUE. Quoted and typed for you: numbers, true/false, null, dates and
+    /// datetimes as such, everything else as text.
+    #[arg(short = 'b', long = "bind", value_name = "NAME=VALUE")]
+    pub(crate) binds: Vec<String>,
+    /// By a Bulk query job instead of REST pages: for many rows. Writes CSV.
+    #[arg(long)]
+    pub(crate) bulk: bool,
+    /// Also records in the recycle bin, and archived activities.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// The same as --format json.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+    /// Write to this file instead of stdout.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DescribeArgs {
+    /// The object; without it every object is listed.
+    #[arg(value_name = "OBJECT")]
+    pub(crate) object: Option<String>,
+    #[command(flatten)]
+    pub(crate) org: OrgArg,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LimitsArgs {
+    #[command(flatten)]
+    pub(crate) org: OrgArg,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LintArgs {
+    /// The query; `-` reads it from standard input.
+    #[arg(value_name = "SOQL", required_unless_present = "file")]
+    pub(crate) soql: Option<String>,
+    /// A file with one query.
+    #[arg(long, value_name = "FILE", conflicts_with = "soql")]
+    pub(crate) file: Option<PathBuf>,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
