@@ -1,0 +1,211 @@
+//! The engine's progress: bars for a person at a terminal, lines for a log.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tidegate_sync::Progress;
+
+use crate::output::{counted, grouped, is_watched, say};
+
+/// How often a line tells of pages and changes when nobody is watching.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Shows what the engine tells.
+pub(crate) struct Display {
+    bars: Option<MultiProgress>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    tables: HashMap<String, ProgressBar>,
+    follow: Option<ProgressBar>,
+    last_line: HashMap<String, Instant>,
+    events: u64,
+    changes: u64,
+}
+
+impl Display {
+    pub(crate) fn new() -> Arc<Self> {
+        let bars = is_watched().then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)));
+        Arc::new(Self { bars, state: Mutex::default() })
+    }
+
+    /// The callback that the engine takes.
+    pub(crate) fn callback(self: &Arc<Self>) -> Arc<dyn Fn(Progress) + Send + Sync> {
+        let display = self.clone();
+        Arc::new(move |progress| display.show(progress))
+    }
+
+    /// A line that stays, above the bars.
+    pub(crate) fn line(&self, text: impl AsRef<str>) {
+        match &self.bars {
+            // What could not be drawn is lost; there is nobody to tell.
+            Some(bars) => bars.suspend(|| say(text)),
+            None => say(text),
+        }
+    }
+
+    /// Takes the bars away.
+    pub(crate) fn finish(&self) {
+        let mut state = self.lock();
+        for (_, bar) in state.tables.drain() {
+            bar.finish_and_clear();
+        }
+        if let Some(bar) = state.follow.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        // A panic elsewhere left the figures as they were; that is good enough to go on showing them.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn show(&self, progress: Progress) {
+        match progress {
+            Progress::Marking { channel } => {
+                self.spin(format!("waiting for a position in {channel} (a quiet org may take 270 s to tell)"));
+                if self.bars.is_none() {
+                    say(format!("waiting for a position in {channel}; a quiet org may take 270 s to tell"));
+                }
+            }
+            Progress::Marked => {
+                self.spin("position noted".to_owned());
+                if self.bars.is_none() {
+                    say("position noted: every change from here on will be followed");
+                }
+            }
+            Progress::Reloading { object, why } => self.line(format!("loading {object} again: {why}")),
+            Progress::JobCreated { object, job, resumed } => {
+                let how = if resumed { "goes on with" } else { "asks by" };
+                self.table(&object, None, 0, "waiting for the org");
+                if self.bars.is_none() {
+                    say(format!("{object}: {how} Bulk query job {job}"));
+                }
+            }
+            Progress::JobComplete { object, total } => self.table(&object, total, 0, "reading"),
+            Progress::Page { object, rows, total } => {
+                self.table(&object, total, rows, "reading");
+                self.now_and_then(&object, || match total {
+                    Some(total) => format!("{object}: {} of {} rows", grouped(rows), grouped(total)),
+                    None => format!("{object}: {} rows", grouped(rows)),
+                });
+            }
+            Progress::Published { object, rows } => {
+                if let Some(bar) = self.lock().tables.remove(&object) {
+                    bar.finish_and_clear();
+                }
+                self.line(format!("{object}: {} published", counted(rows, "row")));
+            }
+            Progress::Following => {
+                self.spin("following".to_owned());
+                if self.bars.is_none() {
+                    say("following changes");
+                }
+            }
+            Progress::Applied { events, changes, lag } => self.applied(events, changes, lag),
+            Progress::CaughtUp => {
+                let (events, changes) = {
+                    let state = self.lock();
+                    (state.events, state.changes)
+                };
+                self.line(format!("current: {} and {} applied", counted(events, "event"), counted(changes, "change")));
+            }
+            Progress::Reread { object, records } => {
+                tracing::info!(object, records, "records were read again");
+            }
+            Progress::ReplayLost { since } => {
+                let since = jiff::Timestamp::from_millisecond(since).map_or_else(|_| String::new(), |t| format!(" since {t}"));
+                self.line(format!(
+                    "warning: the org no longer knows where this copy stopped (events are kept for 72 hours); \
+                     what changed{since} is read again, and every table is compared"
+                ));
+            }
+            Progress::Repaired { object, rows } => {
+                self.line(format!("{object}: {} mended", counted(rows, "row")));
+            }
+            Progress::Retrying { what, why, after } => {
+                self.line(format!("warning: {what}: {why}; trying again in {:.1} s", after.as_secs_f64()));
+            }
+            Progress::Compared { object, rows } => {
+                self.table(&object, None, rows, "comparing");
+                self.now_and_then(&object, || format!("{object}: {} rows compared", grouped(rows)));
+            }
+            // A later engine may tell more; it is shown in the logs.
+            other => tracing::info!(?other, "progress"),
+        }
+    }
+
+    fn applied(&self, events: usize, changes: usize, lag: Option<Duration>) {
+        let (events, changes) = {
+            let mut state = self.lock();
+            state.events += events as u64;
+            state.changes += changes as u64;
+            (state.events, state.changes)
+        };
+        let lag = lag.map_or_else(String::new, |lag| format!(", {:.1} s behind", lag.as_secs_f64()));
+        let text = format!("following: {} and {} applied{lag}", counted(events, "event"), counted(changes, "change"));
+        self.spin(text.clone());
+        if changes > 0 {
+            self.now_and_then("follow", || text);
+        }
+    }
+
+    /// A line for logs, but not more often than every few seconds for the same thing.
+    fn now_and_then(&self, key: &str, text: impl FnOnce() -> String) {
+        if self.bars.is_some() {
+            return;
+        }
+        let due = {
+            let mut state = self.lock();
+            let now = Instant::now();
+            let last = state.last_line.entry(key.to_owned()).or_insert(now);
+            let due = now.duration_since(*last) >= LINE_EVERY;
+            if due {
+                *last = now;
+            }
+            due
+        };
+        if due {
+            say(text());
+        }
+    }
+
+    fn spin(&self, text: String) {
+        let Some(bars) = &self.bars else { return };
+        let mut state = self.lock();
+        let bar = state.follow.get_or_insert_with(|| {
+            let bar = bars.add(ProgressBar::new_spinner());
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        bar.set_message(text);
+    }
+
+    fn table(&self, object: &str, total: Option<u64>, rows: u64, what: &'static str) {
+        let Some(bars) = &self.bars else { return };
+        let mut state = self.lock();
+        let bar = state.tables.entry(object.to_owned()).or_insert_with(|| {
+            let bar = bars.insert(0, ProgressBar::new(0));
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar.set_prefix(object.to_owned());
+            bar
+        });
+        let template = if total.is_some() {
+            "{prefix:>24} {bar:30} {human_pos} of {human_len} rows, {per_sec:.0}"
+        } else {
+            "{prefix:>24} {spinner} {msg} {human_pos} rows"
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━╸ "));
+        }
+        if let Some(total) = total {
+            bar.set_length(total);
+        }
+        bar.set_message(what);
+        bar.set_position(rows);
+    }
+}
