@@ -1,0 +1,72 @@
+//! `tidegate pull` and `tidegate sync`: a copy, once or kept current.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use serde_json::json;
+use tidegate_destinations::{inspect, open};
+use tidegate_sync::{Mode, Options, Outcome, Pipeline};
+
+use super::replica::{Prepared, prepare};
+use super::{interruption, print_json};
+use crate::args::{PullArgs, Replica, SyncArgs};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::output::{counted, grouped, say};
+use crate::progress::Display;
+
+/// What the shell shows for a process that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+pub(super) async fn pull(config: &Config, args: PullArgs) -> Result<ExitCode, Failure> {
+    run(config, &args.replica, Mode::Load, args.json).await
+}
+
+pub(super) async fn sync(config: &Config, args: SyncArgs) -> Result<ExitCode, Failure> {
+    let mode = if args.once { Mode::Once } else { Mode::Forever };
+    run(config, &args.replica, mode, args.json).await
+}
+
+async fn run(config: &Config, args: &Replica, mode: Mode, json: bool) -> Result<ExitCode, Failure> {
+    let started = Instant::now();
+    let Prepared { client, url, objects } = prepare(config, args).await?;
+    let destination = open(&url).await?;
+    let display = Display::new();
+    let told = display.callback();
+    let stop = interruption();
+    let pipeline =
+        Pipeline::new(client.clone(), destination, Options::new(objects)).on_progress(move |progress| told(progress));
+    let outcome = pipeline.run(mode, &stop).await;
+    display.finish();
+    let outcome = outcome?;
+    // The writer's place is given up before the copy is looked at.
+    drop(pipeline);
+    let seconds = started.elapsed().as_secs_f64();
+    let found = inspect(&url).await?;
+    let rows: u64 = found.iter().flat_map(|f| &f.tables).map(|t| t.rows).sum();
+    let calls = client.requests_made();
+    if json {
+        let tables: Vec<_> = found
+            .iter()
+            .flat_map(|f| &f.tables)
+            .map(|t| json!({ "object": t.object, "table": t.table, "rows": t.rows }))
+            .collect();
+        print_json(&json!({
+            "destination": url.to_string(),
+            "interrupted": outcome == Outcome::Interrupted,
+            "tables": tables,
+            "rows": rows,
+            "seconds": (seconds * 1000.0).round() / 1000.0,
+            "api_calls": calls,
+        }))?;
+    }
+    if outcome == Outcome::Interrupted {
+        say("stopped; started again, it goes on from here");
+        return Ok(if mode == Mode::Forever { ExitCode::SUCCESS } else { ExitCode::from(INTERRUPTED) });
+    }
+    say(format!("{} in {url}, after {seconds:.1} s and {}", counted(rows, "row"), counted(calls, "API call")));
+    if mode == Mode::Load {
+        tracing::info!(rows = grouped(rows), "pulled");
+    }
+    Ok(ExitCode::SUCCESS)
+}
