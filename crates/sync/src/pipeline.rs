@@ -184,12 +184,12 @@ impl Pipeline {
             stop: stop.clone(),
             patient,
         };
-        let mut names: BTreeMap<String, &str> = BTreeMap::new();
+        let mut names: BTreeMap<String, String> = BTreeMap::new();
         for name in &self.options.objects {
-            names.entry(name.to_ascii_lowercase()).or_insert(name);
+            names.entry(name.to_ascii_lowercase()).or_insert_with(|| name.clone());
         }
-        let describes: Vec<_> = futures::stream::iter(names.values().map(|name| {
-            let (engine, object) = (&engine, (*name).to_owned());
+        let describes: Vec<_> = futures::stream::iter(names.into_values().map(|object| {
+            let engine = &engine;
             async move {
                 let phase = || Phase::Describe { object: object.clone() };
                 engine.retry(phase, || async { engine.client.describe(&object).await }).await

@@ -133,7 +133,8 @@ impl Config {
     }
 
     pub(crate) fn client_config(&self, name: Option<&str>) -> Result<ClientConfig, Failure> {
-        let from_environment = env::var_os(env_vars::LOGIN_URL).is_some() || env::var_os(env_vars::INSTANCE_URL).is_some();
+        let from_environment =
+            env::var_os(env_vars::LOGIN_URL).is_some() || env::var_os(env_vars::INSTANCE_URL).is_some();
         match name.or(self.sync.org.as_deref().filter(|_| !from_environment)) {
             Some(name) => self.named(name),
             None if from_environment => environment(),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use tidegate_client as client;
 use tidegate_destinations::UrlError;
-use tidegate_sync::{DestinationError, SyncError};
+use tidegate_sync::{Cause, DestinationError, Phase, SyncError};
 
 /// Exit codes, as the help text promises them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,21 +80,30 @@ impl Failure {
     }
 }
 
-impl From<client::Error> for Failure {
-    fn from(error: client::Error) -> Self {
-        let exit = match &error {
-            client::Error::Config { .. } | client::Error::InsecureUrl { .. } => Exit::Usage,
-            client::Error::Auth(_) | client::Error::Transport { .. } => Exit::Environment,
-            client::Error::Api { status: 401 | 403, .. } => Exit::Environment,
-            _ => Exit::Failed,
-        };
-        let hint = error.hint();
+impl Failure {
+    /// From an error of a library: its sentence, what lies behind it, and its hint.
+    fn from_error(exit: Exit, error: &(dyn Error + 'static), hint: Option<String>) -> Self {
         let mut failure = Self::new(exit, error.to_string());
         if let Some(source) = error.source() {
             failure = failure.with_cause(source);
         }
         failure.hint = hint;
         failure
+    }
+}
+
+fn exit_of_client(error: &client::Error) -> Exit {
+    match error {
+        client::Error::Config { .. } | client::Error::InsecureUrl { .. } => Exit::Usage,
+        client::Error::Auth(_) | client::Error::Transport { .. } => Exit::Environment,
+        client::Error::Api { status: 401 | 403, .. } => Exit::Environment,
+        _ => Exit::Failed,
+    }
+}
+
+impl From<client::Error> for Failure {
+    fn from(error: client::Error) -> Self {
+        Self::from_error(exit_of_client(&error), &error, error.hint())
     }
 }
 
@@ -106,31 +115,23 @@ impl From<UrlError> for Failure {
 
 impl From<DestinationError> for Failure {
     fn from(error: DestinationError) -> Self {
-        let exit = match &error {
-            DestinationError::Unreachable { .. } | DestinationError::Full { .. } | DestinationError::InUse { .. } => {
-                Exit::Environment
-            }
-            _ => Exit::Failed,
-        };
-        let mut failure = Self::new(exit, error.to_string());
-        if let Some(source) = error.source() {
-            failure = failure.with_cause(source);
-        }
-        failure.hint = tidegate_sync::destination_hint(&error);
-        failure
+        Self::from(SyncError { phase: Phase::Open, cause: error.into() })
     }
 }
 
 impl From<SyncError> for Failure {
     fn from(error: SyncError) -> Self {
-        let exit = if error.is_environment() { Exit::Environment } else { Exit::Failed };
-        let hint = error.hint();
-        let mut failure = Self::new(exit, error.to_string());
-        if let Some(source) = error.source() {
-            failure = failure.with_cause(source);
-        }
-        failure.hint = hint;
-        failure
+        let exit = match &error.cause {
+            Cause::Org(error) => exit_of_client(error),
+            Cause::Destination(error) => match **error {
+                DestinationError::Unreachable { .. }
+                | DestinationError::Full { .. }
+                | DestinationError::InUse { .. } => Exit::Environment,
+                _ => Exit::Failed,
+            },
+            _ => Exit::Failed,
+        };
+        Self::from_error(exit, &error, error.hint())
     }
 }
 
@@ -155,7 +156,8 @@ mod tests {
 
     #[test]
     fn nothing_is_said_twice() {
-        let failure = Failure::failed("reading: disk on fire").with_cause(&Outer(std::io::Error::other("disk on fire")));
+        let failure =
+            Failure::failed("reading: disk on fire").with_cause(&Outer(std::io::Error::other("disk on fire")));
         assert_eq!(failure.text(), "error: reading: disk on fire\n  cause: outer\n");
     }
 }

@@ -118,7 +118,8 @@ impl Display {
                 tracing::info!(object, records, "records were read again");
             }
             Progress::ReplayLost { since } => {
-                let since = jiff::Timestamp::from_millisecond(since).map_or_else(|_| String::new(), |t| format!(" since {t}"));
+                let since =
+                    jiff::Timestamp::from_millisecond(since).map_or_else(|_| String::new(), |t| format!(" since {t}"));
                 self.line(format!(
                     "warning: the org no longer knows where this copy stopped (events are kept for 72 hours); \
                      what changed{since} is read again, and every table is compared"

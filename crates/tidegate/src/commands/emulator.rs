@@ -19,7 +19,8 @@ pub(super) async fn serve(args: ServeArgs) -> Result<ExitCode, Failure> {
         Some(dir) => (dir, false),
         None => (temporary_folder("tidegate-emulator")?, true),
     };
-    let settings = Settings { keep_alive_ms: args.keep_alive_ms, daily_requests: args.daily_requests, ..Settings::default() };
+    let settings =
+        Settings { keep_alive_ms: args.keep_alive_ms, daily_requests: args.daily_requests, ..Settings::default() };
     let config = Config {
         listen: args.listen,
         tls_listen: args.tls_listen,
@@ -50,10 +51,10 @@ pub(crate) async fn start(config: Config) -> Result<Emulator, Failure> {
 
 pub(crate) fn start_failure(error: StartError) -> Failure {
     let failure = match &error {
-        StartError::PlainNotLoopback(_) => Failure::usage(error.to_string()).hint("serve other machines by --tls-listen"),
-        StartError::Bind { .. } => {
-            Failure::new(Exit::Environment, error.to_string()).hint("port 0 picks a free one")
+        StartError::PlainNotLoopback(_) => {
+            Failure::usage(error.to_string()).hint("serve other machines by --tls-listen")
         }
+        StartError::Bind { .. } => Failure::new(Exit::Environment, error.to_string()).hint("port 0 picks a free one"),
         _ => Failure::failed(error.to_string()),
     };
     match std::error::Error::source(&error) {
@@ -74,7 +75,9 @@ pub(crate) fn temporary_folder(name: &str) -> Result<PathBuf, Failure> {
             Ok(()) => return Ok(dir),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             Err(error) => {
-                return Err(Failure::new(Exit::Environment, format!("cannot make {}", dir.display())).with_cause(&error));
+                return Err(
+                    Failure::new(Exit::Environment, format!("cannot make {}", dir.display())).with_cause(&error)
+                );
             }
         }
     }

@@ -25,7 +25,8 @@ pub(super) async fn run(config: &Config, args: LimitsArgs) -> Result<ExitCode, F
     let mut table = output::table(["LIMIT", "REMAINING", "MAX", "USED"]);
     for (name, limit) in &limits {
         let used = limit.max - limit.remaining;
-        let share = if limit.max > 0 { format!("{:.1} %", used as f64 * 100.0 / limit.max as f64) } else { String::new() };
+        let share =
+            if limit.max > 0 { format!("{:.1} %", used as f64 * 100.0 / limit.max as f64) } else { String::new() };
         table.add_row([name.clone(), limit.remaining.to_string(), limit.max.to_string(), share]);
     }
     for column in 1..4 {

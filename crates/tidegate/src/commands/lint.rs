@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::json;
-use tidegate_soql::{ParseError, Severity, lint_text};
+use tidegate_soql::{Finding, ParseError, Severity, lint_text};
 
 use super::{print_json, writing};
 use crate::args::LintArgs;
@@ -37,13 +37,36 @@ pub(super) fn run(args: LintArgs) -> Result<ExitCode, Failure> {
         print_json(&list)?;
     } else {
         for finding in &findings {
-            output::print(finding.render(&text)).map_err(writing)?;
+            output::print(render(&text, finding)).map_err(writing)?;
         }
         if findings.is_empty() {
             say("nothing to find fault with");
         }
     }
     Ok(if refused { ExitCode::from(Exit::Failed as u8) } else { ExitCode::SUCCESS })
+}
+
+/// The finding, the line it concerns with a caret, and what to write instead.
+fn render(text: &str, finding: &Finding) -> String {
+    let severity = if finding.severity == Severity::Error { "error" } else { "warning" };
+    let (row, column) = place(text, finding.span.start);
+    let line: String =
+        text.lines().nth(row - 1).unwrap_or_default().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let marked = text.get(finding.span.start..finding.span.end).unwrap_or_default();
+    let width = marked.lines().next().map_or(0, |first| first.chars().count()).max(1);
+    let gutter = " ".repeat(row.to_string().len());
+    let mut out = format!(
+        "{severity}[{}]: {}\n{gutter}--> row {row}, column {column}\n{row} | {line}\n{gutter} | {}{}",
+        finding.rule,
+        finding.message,
+        " ".repeat(column - 1),
+        "^".repeat(width)
+    );
+    if let Some(suggestion) = &finding.suggestion {
+        out.push_str(&format!("\n{gutter} = {suggestion}"));
+    }
+    out.push('\n');
+    out
 }
 
 /// Row and column, from 1, in characters.

@@ -82,7 +82,7 @@ pub(crate) fn writing(error: std::io::Error) -> Failure {
 
 /// Pretty JSON on stdout.
 pub(crate) fn print_json<T: serde::Serialize>(value: &T) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|e| Failure::failed("cannot write the output").with_cause(&e))?;
+    let text =
+        serde_json::to_string_pretty(value).map_err(|e| Failure::failed("cannot write the output").with_cause(&e))?;
     crate::output::print(text).map_err(writing)
 }

@@ -9,7 +9,6 @@ use futures::StreamExt;
 use serde_json::{Map, Value};
 use tidegate_client::Client;
 use tidegate_client::bulk::{QueryOperation, Wait};
-use tidegate_soql::ast::Query;
 
 use super::writing;
 use crate::args::{Format, QueryArgs};
@@ -56,7 +55,8 @@ pub(super) fn read_text(argument: &str) -> Result<String, Failure> {
 /// Parses the query here first, so that a slip costs no call and shows its caret, and puts the values in.
 fn bound(text: &str, binds: &[String]) -> Result<String, Failure> {
     let query = tidegate_soql::parse(text).map_err(|error| super::lint::syntax(text, &error))?;
-    if binds.is_empty() && !has_binds(&query, text) {
+    if binds.is_empty() && query.unbound().is_empty() {
+        // As it was written: the org's own errors then point at the user's columns.
         return Ok(text.trim().to_owned());
     }
     let mut values = Vec::new();
@@ -68,14 +68,9 @@ fn bound(text: &str, binds: &[String]) -> Result<String, Failure> {
     }
     let values: Vec<(&str, tidegate_soql::BindValue)> =
         values.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-    tidegate_soql::bind(text, values).map_err(|error| {
+    tidegate_soql::bind(text, values).map(|query| query.to_string()).map_err(|error| {
         Failure::usage(error.to_string()).hint("give each :name of the query a value by --bind NAME=VALUE")
     })
-}
-
-/// Whether the query holds `:name`: printing it without values would send it as it is.
-fn has_binds(query: &Query, text: &str) -> bool {
-    text.contains(':') && !query.binds().is_empty()
 }
 
 /// The value that a person means by this text.
@@ -162,7 +157,10 @@ impl Writer<'_> {
                 let columns = self.columns.get_or_insert_with(|| flat.iter().map(|(name, _)| name.clone()).collect());
                 // A null parent hides the columns behind it; a later row may show them.
                 for (name, _) in &flat {
-                    if !columns.contains(name) && self.format == Format::Table && self.block.len() == self.rows as usize - 1 {
+                    if !columns.contains(name)
+                        && self.format == Format::Table
+                        && self.block.len() == self.rows as usize - 1
+                    {
                         columns.push(name.clone());
                     }
                 }

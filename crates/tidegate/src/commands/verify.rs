@@ -36,7 +36,9 @@ pub(super) async fn run(config: &Config, args: VerifyArgs) -> Result<ExitCode, F
     }
     say("not equal");
     if !args.repair {
-        say("\nhint: changes that are on their way show as differences; let `tidegate sync --once` run, or add --repair");
+        say(
+            "\nhint: changes that are on their way show as differences; let `tidegate sync --once` run, or add --repair",
+        );
     }
     Ok(ExitCode::from(Exit::Failed as u8))
 }
@@ -44,22 +46,30 @@ pub(super) async fn run(config: &Config, args: VerifyArgs) -> Result<ExitCode, F
 /// One sentence with the figures.
 pub(super) fn summary(report: &VerifyReport, fields: bool) -> String {
     let sum = |of: fn(&tidegate_sync::TableReport) -> u64| grouped(report.tables.iter().map(of).sum());
-    let how = if fields { "every field of every row compared" } else { "counts and change times of id ranges compared" };
-    format!(
-        "equal: {} rows of {} objects, {how}, {} API calls",
-        sum(|t| t.rows),
-        report.tables.len(),
-        sum(|t| t.calls)
-    )
+    let how =
+        if fields { "every field of every row compared" } else { "counts and change times of id ranges compared" };
+    format!("equal: {} rows of {} objects, {how}, {} API calls", sum(|t| t.rows), report.tables.len(), sum(|t| t.calls))
 }
 
 pub(super) fn table(report: &VerifyReport) -> String {
-    let mut table = output::table(["OBJECT", "ROWS", "RANGES", "COMPARED", "MISSING", "EXTRA", "STALE", "DIFFERENT", "REPAIRED", "LEFT"]);
+    let mut table = output::table([
+        "OBJECT",
+        "ROWS",
+        "RANGES",
+        "COMPARED",
+        "MISSING",
+        "EXTRA",
+        "STALE",
+        "DIFFERENT",
+        "REPAIRED",
+        "LEFT",
+    ]);
     for t in &report.tables {
         let mut row = vec![t.object.clone()];
         let Differences { missing, extra, stale, different } = t.found;
         row.extend(
-            [t.rows, t.ranges, t.rows_compared, missing, extra, stale, different, t.repaired, t.left.total()].map(grouped),
+            [t.rows, t.ranges, t.rows_compared, missing, extra, stale, different, t.repaired, t.left.total()]
+                .map(grouped),
         );
         table.add_row(row);
     }
@@ -77,9 +87,8 @@ pub(super) fn table(report: &VerifyReport) -> String {
 }
 
 fn as_json(report: &VerifyReport) -> serde_json::Value {
-    let differences = |d: &Differences| {
-        json!({ "missing": d.missing, "extra": d.extra, "stale": d.stale, "different": d.different })
-    };
+    let differences =
+        |d: &Differences| json!({ "missing": d.missing, "extra": d.extra, "stale": d.stale, "different": d.different });
     let tables: Vec<_> = report
         .tables
         .iter()

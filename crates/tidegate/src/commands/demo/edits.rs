@@ -105,15 +105,14 @@ fn undelete<'a>(emulator: &Emulator, ids: impl Iterator<Item = &'a str>) -> usiz
     let Some((object, _)) = org.schema.find("Contact") else { return 0 };
     let context =
         WriteContext { now, user: org.settings.admin_id, origin: "com/salesforce/ui".to_owned(), all_or_none: false };
-    let writes: Vec<Write> = ids
-        .filter_map(tidegate_emulator::RecordId::parse)
-        .map(|id| Write::Undelete { object, id })
-        .collect();
+    let writes: Vec<Write> =
+        ids.filter_map(tidegate_emulator::RecordId::parse).map(|id| Write::Undelete { object, id }).collect();
     org.write(&context, writes).iter().filter(|result| result.is_ok()).count()
 }
 
 async fn upsert(client: &Client, seed: u64) -> Result<u64, Failure> {
-    let known = client.query_page("SELECT Ext_Id__c FROM Contact WHERE Ext_Id__c != null ORDER BY Id LIMIT 200").await?;
+    let known =
+        client.query_page("SELECT Ext_Id__c FROM Contact WHERE Ext_Id__c != null ORDER BY Id LIMIT 200").await?;
     let mut known = known.records.iter().filter_map(|r| r.get("Ext_Id__c")?.as_str().map(str::to_owned));
     let mut csv = String::from("Ext_Id__c,LastName,Description\n");
     for n in 0..UPSERTS {

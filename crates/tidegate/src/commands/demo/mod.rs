@@ -59,7 +59,12 @@ async fn serve(args: &DemoArgs, dir: &Path) -> Result<Emulator, Failure> {
     })
     .await?;
     write_config(dir, &emulator)?;
-    say(format!("  {} answers at {} ({:.1} s)", emulator.credentials().org_id, emulator.url(), started.elapsed().as_secs_f64()));
+    say(format!(
+        "  {} answers at {} ({:.1} s)",
+        emulator.credentials().org_id,
+        emulator.url(),
+        started.elapsed().as_secs_f64()
+    ));
     Ok(emulator)
 }
 
@@ -108,12 +113,18 @@ async fn work(args: &DemoArgs, dir: &Path, emulator: &Emulator, stop: &Cancellat
             .on_progress(move |progress| told(progress))
     };
 
-    say(format!("\nReplicating {} into {url}: a snapshot by Bulk API 2.0, then every change ...", counted(objects.len() as u64, "object")));
+    say(format!(
+        "\nReplicating {} into {url}: a snapshot by Bulk API 2.0, then every change ...",
+        counted(objects.len() as u64, "object")
+    ));
     let started = Instant::now();
     let (follow_stop, follower) = follow(pipeline(&display), stop);
     let edited = match until_live(&destination, &url, objects.len(), &follower, stop).await {
         Ready::Live => {
-            display.line(format!("  snapshot complete after {:.1} s\n\nEditing the org while the copy follows ...", started.elapsed().as_secs_f64()));
+            display.line(format!(
+                "  snapshot complete after {:.1} s\n\nEditing the org while the copy follows ...",
+                started.elapsed().as_secs_f64()
+            ));
             Some(edits::make(&client, emulator, args.seed, stop).await)
         }
         Ready::Stopped | Ready::Ended => None,
