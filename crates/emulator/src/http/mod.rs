@@ -14,6 +14,7 @@ pub mod error;
 mod identity;
 pub mod log;
 pub mod oauth;
+pub mod rest;
 pub mod serve;
 pub mod session;
 pub mod state;
@@ -30,6 +31,7 @@ pub fn router(state: AppState) -> Router {
         .merge(oauth::routes())
         .merge(bulk::routes())
         .merge(control::routes())
+        .merge(rest::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(ServiceBuilder::new().layer(RequestDecompressionLayer::new()).layer(CompressionLayer::new()))

@@ -23,6 +23,7 @@ mod like;
 mod order;
 mod plan;
 mod resolve;
+mod retrieve;
 mod run;
 mod scan;
 mod select;
@@ -30,7 +31,7 @@ mod text;
 mod value;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use bulk::BulkSelection;
 pub use cursor::Cursors;
@@ -110,4 +111,19 @@ pub fn columns(org: &Org, text: &str, options: &QueryOptions) -> Result<serde_js
 /// As [`run`].
 pub fn explain(org: &Org, text: &str, options: &QueryOptions) -> Result<serde_json::Value, ApiError> {
     explain::explain(org, text, options)
+}
+
+/// Live records of an object by id, each as the JSON that the record resources show; `None` for one that is not
+/// there. Without `fields` every field; with them these (and always `Id`), parents' fields by their paths.
+///
+/// # Errors
+/// `INVALID_FIELD` for a field that is not there.
+pub fn retrieve(
+    org: &Org,
+    object: crate::schema::ObjectId,
+    ids: &[RecordId],
+    fields: Option<&[String]>,
+    options: &QueryOptions,
+) -> Result<Vec<Option<String>>, ApiError> {
+    retrieve::retrieve(org, object, ids, fields, options)
 }

@@ -16,10 +16,10 @@ use crate::store::Row;
 use crate::{ApiError, Millis, Org, RecordId, Value};
 
 /// A Wednesday, 2026-05-13T10:00:00Z.
-pub(super) const NOW: Millis = 1_778_666_400_000;
+pub(crate) const NOW: Millis = 1_778_666_400_000;
 
 /// An org with the standard objects and `Invoice__c`, `Line__c`, with a user `Ada Admin` and no other record.
-pub(super) fn empty_org() -> Org {
+pub(crate) fn empty_org() -> Org {
     let mut schema = crate::schema::standard();
     let invoice = ObjectType::custom("Invoice__c", "Invoice", "Invoices", *b"a00", NameField::Text)
         .with(Field::lookup("Account__c", "Account", "Account", "Invoices"))

@@ -1,0 +1,107 @@
+//! One record: create, read, update, delete.
+
+use http::{HeaderValue, header};
+use serde_json::json;
+
+use super::Answer;
+use super::call::{Call, inputs, no_content};
+use crate::dml::{Saved, Write, WriteResult};
+use crate::http::ApiErrors;
+use crate::query::retrieve;
+use crate::schema::ObjectId;
+use crate::{ApiError, Org, RecordId};
+
+/// `POST /sobjects/{object}`, and `POST /sobjects/{object}/Id`, which tells `created` too.
+pub(super) fn create(call: &Call, name: &str, tell_created: bool) -> Answer {
+    let fields = inputs(call.json_object()?);
+    let mut org = call.state.org.write();
+    let (object, facts) = call.object(&org, name)?;
+    let saved = one(org.write(&call.write_context(true), vec![Write::Create { object, fields }]))?;
+    drop(org);
+    Ok(created(call, &facts.name, saved, tell_created))
+}
+
+/// 201 with the new id and where it is.
+pub(super) fn created(call: &Call, object: &str, saved: Saved, tell_created: bool) -> axum::response::Response {
+    let mut body = json!({ "id": saved.id.to_string(), "success": true, "errors": [] });
+    if tell_created && let Some(members) = body.as_object_mut() {
+        members.insert("created".into(), json!(saved.created));
+    }
+    let mut response = call.answer(201, &body);
+    if let Ok(location) = HeaderValue::from_str(&call.record_url(object, saved.id)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+/// `GET /sobjects/{object}/{id}?fields=`.
+pub(super) fn read(call: &Call, name: &str, id: &str) -> Answer {
+    let org = call.state.org.read();
+    let (object, _) = call.object(&org, name)?;
+    let id = known_id(&org, object, id)?;
+    read_id(call, &org, object, id)
+}
+
+/// The record with this id.
+pub(super) fn read_id(call: &Call, org: &Org, object: ObjectId, id: RecordId) -> Answer {
+    if org.store.table(object).is_some_and(|table| table.is_deleted(id)) {
+        return Err(ApiError::new("ENTITY_IS_DELETED", "entity is deleted").status(404).into());
+    }
+    let fields = call.list("fields");
+    let found = retrieve(org, object, &[id], fields.as_deref(), &call.query_options(false))?;
+    match found.into_iter().next().flatten() {
+        Some(json) => Ok(call.answer_text(200, json)),
+        None => Err(no_match(&id.to_string()).into()),
+    }
+}
+
+/// `PATCH /sobjects/{object}/{id}`.
+pub(super) fn update(call: &Call, name: &str, id: &str) -> Answer {
+    let fields = inputs(call.json_object()?);
+    let mut org = call.state.org.write();
+    let (object, _) = call.object(&org, name)?;
+    let id = known_id(&org, object, id)?;
+    one(org.write(&call.write_context(true), vec![Write::Update { object, id, fields }]))?;
+    Ok(no_content())
+}
+
+/// `DELETE /sobjects/{object}/{id}`.
+pub(super) fn delete(call: &Call, name: &str, id: &str) -> Answer {
+    let mut org = call.state.org.write();
+    let (object, _) = call.object(&org, name)?;
+    let id = known_id(&org, object, id)?;
+    one(org.write(&call.write_context(true), vec![Write::Delete { object, id }]))?;
+    Ok(no_content())
+}
+
+/// The one result of one write.
+pub(super) fn one(results: Vec<WriteResult>) -> Result<Saved, ApiErrors> {
+    match results.into_iter().next() {
+        Some(Ok(saved)) => Ok(saved),
+        Some(Err(errors)) => Err(errors.into()),
+        None => Err(super::not_found().into()),
+    }
+}
+
+/// Whether a path segment has the form of a record id, for paths that go on below a record.
+pub(super) fn looks_like_id(segment: &str) -> bool {
+    // Lower-cased by the router, so the checksum cannot be looked at.
+    matches!(segment.len(), 15 | 18)
+        && segment.bytes().all(|b| b.is_ascii_alphanumeric())
+        && segment.bytes().take(3).any(|b| b.is_ascii_digit())
+}
+
+/// An id of this object.
+fn known_id(org: &Org, object: ObjectId, text: &str) -> Result<RecordId, ApiError> {
+    let id = RecordId::parse(text).ok_or_else(|| no_match(text))?;
+    if org.schema.object(object).key_prefix != Some(id.prefix()) {
+        return Err(super::not_found());
+    }
+    Ok(id)
+}
+
+/// Nothing there, as every unmatched name after an object is answered.
+pub(super) fn no_match(text: &str) -> ApiError {
+    let message = format!("Provided external ID field does not exist or is not accessible: {text}");
+    ApiError::new("NOT_FOUND", message).status(404)
+}
