@@ -3,6 +3,8 @@
 //! A value becomes a literal of the tree and is escaped when the tree is printed, so no text can end its string or add
 //! to the query.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use rust_decimal::Decimal;
@@ -198,9 +200,10 @@ impl Query {
     /// The names of the variables that have no value yet, each once, in the order of the query.
     pub fn unbound(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
+        let mut known: HashSet<String> = HashSet::new();
         // The walk is written once, for changing; looking costs a copy.
         let looked = each_place(&mut self.clone(), &mut |place| {
-            if let Some(name) = place.variable().filter(|name| !names.iter().any(|known| known == name)) {
+            if let Some(name) = place.variable().filter(|name| known.insert((*name).to_owned())) {
                 names.push(name.to_owned());
             }
             Ok(())

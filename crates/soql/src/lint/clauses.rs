@@ -1,5 +1,7 @@
 //! The SELECT list, grouping, and the clauses after the condition.
 
+use std::collections::HashSet;
+
 use super::{Level, Lint};
 use crate::ast::{
     Argument, Count, FieldSet, ForClause, Function, GroupBy, Name, Operand, Query, SelectItem, Span, With,
@@ -90,7 +92,8 @@ fn count_subqueries(query: &Query) -> usize {
 
 fn select(lint: &mut Lint, query: &Query) {
     let is_aggregate = is_aggregate(query);
-    let mut seen: Vec<String> = Vec::new();
+    let has_function = query.select.iter().any(|item| matches!(item, SelectItem::Function(..)));
+    let mut seen: HashSet<String> = HashSet::new();
     for item in &query.select {
         match item {
             SelectItem::Field(path, alias) => {
@@ -99,14 +102,13 @@ fn select(lint: &mut Lint, query: &Query) {
                     let message = format!("duplicate field selected: {}", path.dotted());
                     lint.error("duplicate-field", path.span(), message, "select it once");
                 }
-                seen.push(name);
+                seen.insert(name);
                 if let Some(Name { span, .. }) = alias.as_ref().filter(|_| !is_aggregate) {
                     let message = "only a query with GROUP BY or an aggregate may rename a field";
                     lint.error("alias-without-aggregate", *span, message, "leave the alias out");
                 }
             }
             SelectItem::TypeOf(type_of) => {
-                let has_function = query.select.iter().any(|item| matches!(item, SelectItem::Function(..)));
                 if query.group_by.is_some() || has_function {
                     let message = "TYPEOF goes with neither GROUP BY nor functions in SELECT";
                     lint.error("typeof-combined", type_of.span, message, "");
@@ -165,7 +167,7 @@ fn grouping(lint: &mut Lint, query: &Query) {
     if !is_aggregate(query) {
         return;
     }
-    let grouped: Vec<String> = group_keys(query).iter().map(|key| key.to_string().to_ascii_lowercase()).collect();
+    let grouped: HashSet<String> = group_keys(query).iter().map(|key| key.to_string().to_ascii_lowercase()).collect();
     let is_grouped = |text: String| grouped.contains(&text.to_ascii_lowercase());
     for item in &query.select {
         let (text, span) = match item {

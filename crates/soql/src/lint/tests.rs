@@ -110,3 +110,29 @@ fn a_finding_points_at_its_place() {
     assert_eq!(found, [(Severity::Error, "apex-only", source), (Severity::Warning, "leading-wildcard", "'%x'")]);
     assert!(findings.iter().all(|finding| !finding.message.is_empty()));
 }
+
+/// Each fills the longest statement with one thing; work that grows with its square would take minutes.
+#[test]
+fn the_longest_statements_are_judged_in_little_time() {
+    let longest = |head: &str, piece: &str, tail: &str| {
+        let room = crate::MAX_LENGTH - head.len() - tail.len();
+        format!("{head}{}{tail}", piece.repeat(room / piece.len()))
+    };
+    let different: String = (0..14_000).map(|i| format!("a{i},")).collect();
+    for source in [
+        longest("SELECT ", "a,", "a FROM A LIMIT 1"),
+        format!("SELECT {different}a FROM A GROUP BY b"),
+        longest("SELECT a", ".a", " FROM A LIMIT 1"),
+        longest("SELECT Id FROM A WHERE a IN (", ":a,", ":b)"),
+        longest("SELECT Id FROM A WHERE ", "a=:a AND ", "b = 1"),
+        longest("SELECT Id FROM A WHERE a LIKE '", "\\\\", "'"),
+        longest("SELECT Id FROM A WHERE a = '", "\\", ""),
+        longest("SELECT Id FROM A GROUP BY ", "a,", "a"),
+        longest("SELECT ", "TYPEOF a WHEN b THEN c END,", "d FROM A LIMIT 1"),
+        longest("SELECT ", "(SELECT a FROM B),", "d FROM A LIMIT 1"),
+        longest("", "\n", "SELECT"),
+        longest("SELECT Id FROM A WHERE ", "(", ""),
+    ] {
+        assert!(!lint_text(&source).is_empty(), "{}", &source[..40]);
+    }
+}
