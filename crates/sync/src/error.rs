@@ -87,7 +87,7 @@ pub enum Cause {
     Mapping(#[from] MappingError),
     /// A query that could not be written.
     #[error(transparent)]
-    Query(#[from] tidegate_soql::BindError),
+    Query(Box<tidegate_soql::BindError>),
     /// The org ended the job before its rows could be read.
     #[error("job {job} cannot be read any more: {why}")]
     JobLost {
@@ -123,6 +123,12 @@ pub enum Action {
 impl From<tidegate_client::Error> for Cause {
     fn from(error: tidegate_client::Error) -> Self {
         Self::Org(Box::new(error))
+    }
+}
+
+impl From<tidegate_soql::BindError> for Cause {
+    fn from(error: tidegate_soql::BindError) -> Self {
+        Self::Query(Box::new(error))
     }
 }
 
