@@ -4,7 +4,9 @@ use std::sync::OnceLock;
 
 use super::{Schema, facts};
 
-/// The facts of each object, in the order of their places in the schema.
+/// The facts of each object, in the order of their places in the schema. A file whose first line says so was made by
+/// `cargo run -p tidegate-e2e --bin describe-facts -- <recordings> crates/emulator/data/objects`; the others were
+/// written by hand and say from what.
 pub(super) const FACTS: &[(&str, &str)] = &[
     ("Account", include_str!("../../data/objects/Account.txt")),
     ("Contact", include_str!("../../data/objects/Contact.txt")),

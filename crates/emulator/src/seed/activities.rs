@@ -68,7 +68,7 @@ pub(super) fn tasks(making: &Making, org: &mut Org) -> Result<(), ApiError> {
             sheet.set(c.reminder, Value::DateTime(audit.created + DAY));
             sheet.flag(c.reminder_set, true);
         }
-        sheet.put(&mut org.store, &audit)?;
+        sheet.put(&mut org.store, &audit);
     }
     Ok(())
 }
@@ -146,7 +146,7 @@ pub(super) fn events(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         sheet.link(c.owner, Some(making.any_owner(rng)));
         sheet.flag(c.private, rng.one_in(20));
         let audit = making.audit(place, making.counts.events, rng);
-        sheet.put(&mut org.store, &audit)?;
+        sheet.put(&mut org.store, &audit);
     }
     Ok(())
 }

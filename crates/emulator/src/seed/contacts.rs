@@ -141,7 +141,7 @@ pub(super) fn fill(making: &Making, org: &mut Org) -> Result<(), ApiError> {
             sheet.text(c.biography, making.remark(rng));
         }
         let audit = making.audit(place, making.counts.contacts, rng);
-        sheet.put(&mut org.store, &audit)?;
+        sheet.put(&mut org.store, &audit);
     }
     Ok(())
 }

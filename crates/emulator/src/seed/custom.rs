@@ -84,7 +84,7 @@ fn shipments(making: &Making, org: &mut Org) -> Result<(), ApiError> {
             sheet.number(c.latitude, rng.below(18_000_000_000) as i64 - 9_000_000_000);
             sheet.number(c.longitude, rng.below(36_000_000_000) as i64 - 18_000_000_000);
         }
-        sheet.put(&mut org.store, &audit)?;
+        sheet.put(&mut org.store, &audit);
     }
     Ok(())
 }
@@ -111,7 +111,7 @@ fn lines(making: &Making, org: &mut Org) -> Result<(), ApiError> {
             sheet.text(c.remark, rng.pick(&making.words.awkward).cloned().unwrap_or_default());
         }
         let audit = making.audit(place, making.counts.lines, rng);
-        sheet.put(&mut org.store, &audit)?;
+        sheet.put(&mut org.store, &audit);
     }
     Ok(())
 }
@@ -154,7 +154,7 @@ fn notes(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         };
         sheet.text(c.external_id, key);
         let audit = making.audit(place, making.counts.notes, rng);
-        sheet.put(&mut org.store, &audit)?;
+        sheet.put(&mut org.store, &audit);
     }
     Ok(())
 }

@@ -111,7 +111,8 @@ fn organization(making: &Making, org: &mut Org, audit: &Audit) -> Result<(), Api
     sheet.text(address.street, "1 Harbour Road");
     sheet.text(address.city, "Fairhaven");
     sheet.text(address.country, "United Kingdom");
-    sheet.put(&mut org.store, audit).map(|_| ())
+    sheet.put(&mut org.store, audit);
+    Ok(())
 }
 
 columns!(AddressParts { street = "Street", city = "City", country = "Country" });
@@ -123,7 +124,7 @@ fn profiles(making: &Making, org: &mut Org, audit: &Audit) -> Result<(), ApiErro
         sheet.text(c.name, name);
         sheet.text(c.user_type, "Standard");
         sheet.text(c.description, description);
-        sheet.put(&mut org.store, audit)?;
+        sheet.put(&mut org.store, audit);
     }
     Ok(())
 }
@@ -140,7 +141,7 @@ fn roles(making: &Making, org: &mut Org, audit: &Audit) -> Result<(), ApiError> 
             sheet.text(access, "Edit");
         }
         sheet.text(c.portal, "None");
-        sheet.put(&mut org.store, audit)?;
+        sheet.put(&mut org.store, audit);
     }
     Ok(())
 }
@@ -191,7 +192,7 @@ fn users(making: &Making, org: &mut Org) -> Result<(), ApiError> {
             stamp: created,
             deleted: None,
         };
-        sheet.put(&mut org.store, &audit)?;
+        sheet.put(&mut org.store, &audit);
     }
     Ok(())
 }
@@ -207,7 +208,7 @@ fn groups(making: &Making, org: &mut Org, audit: &Audit) -> Result<(), ApiError>
         if kind == "Queue" {
             sheet.text(c.email, "support@tidegate.example");
         }
-        sheet.put(&mut org.store, audit)?;
+        sheet.put(&mut org.store, audit);
     }
     Ok(())
 }
@@ -221,7 +222,7 @@ fn record_types(making: &Making, org: &mut Org, audit: &Audit) -> Result<(), Api
         sheet.text(c.object, "Account");
         sheet.flag(c.active, true);
         sheet.text(c.description, format!("{name} accounts"));
-        sheet.put(&mut org.store, audit)?;
+        sheet.put(&mut org.store, audit);
     }
     Ok(())
 }

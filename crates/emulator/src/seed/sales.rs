@@ -89,7 +89,7 @@ pub(super) fn opportunities(making: &Making, org: &mut Org) -> Result<(), ApiErr
             sheet.pick(c.source, rng);
         }
         sheet.link(c.owner, Some(making.any_owner(rng)));
-        sheet.put(&mut org.store, &audit)?;
+        sheet.put(&mut org.store, &audit);
     }
     Ok(())
 }
@@ -153,7 +153,7 @@ pub(super) fn cases(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         let queue = rng.one_in(8).then(|| making.id(b"00G", people::QUEUE));
         let owner = queue.unwrap_or_else(|| making.any_owner(rng));
         sheet.link(c.owner, Some(owner));
-        sheet.put(&mut org.store, &audit)?;
+        sheet.put(&mut org.store, &audit);
     }
     Ok(())
 }
@@ -228,7 +228,7 @@ pub(super) fn leads(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         sheet.flag(c.unread, rng.one_in(2));
         sheet.link(c.owner, Some(making.any_owner(rng)));
         let audit = making.audit(place, making.counts.leads, rng);
-        sheet.put(&mut org.store, &audit)?;
+        sheet.put(&mut org.store, &audit);
     }
     Ok(())
 }

@@ -42,9 +42,14 @@ pub(super) struct Sheet {
     facts: Arc<ObjectType>,
     prefix: [u8; 3],
     instance: [u8; 2],
+    /// The places of [`AUDIT`], where the object has them.
+    audit: [Option<FieldId>; 7],
     defaults: Vec<Value>,
     values: Vec<Value>,
 }
+
+const AUDIT: [&str; 7] =
+    ["Id", "IsDeleted", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp"];
 
 impl Sheet {
     /// # Errors
@@ -68,6 +73,7 @@ impl Sheet {
             facts: Arc::clone(facts),
             prefix: facts.key_prefix.ok_or_else(missing)?,
             instance,
+            audit: AUDIT.map(|name| facts.field(name).map(|(field, _)| field)),
             values: defaults.clone(),
             defaults,
         })
@@ -128,24 +134,21 @@ impl Sheet {
     }
 
     /// Puts the record into the store and starts the next one.
-    ///
-    /// # Errors
-    ///
-    /// The object lacks an audit field.
-    pub(super) fn put(&mut self, store: &mut Store, audit: &Audit) -> Result<RecordId, ApiError> {
+    pub(super) fn put(&mut self, store: &mut Store, audit: &Audit) {
         let number = store.table_mut(self.object).next_number();
         let id = RecordId::new(self.prefix, self.instance, number);
         let deleted = audit.deleted;
-        for (name, value) in [
-            ("Id", Value::Id(id)),
-            ("IsDeleted", Value::Bool(deleted.is_some())),
-            ("CreatedDate", Value::DateTime(audit.created)),
-            ("CreatedById", Value::Id(audit.created_by)),
-            ("LastModifiedDate", Value::DateTime(deleted.unwrap_or(audit.modified))),
-            ("LastModifiedById", Value::Id(audit.modified_by)),
-            ("SystemModstamp", Value::DateTime(deleted.unwrap_or(audit.stamp))),
-        ] {
-            if let Some((field, _)) = self.facts.field(name) {
+        let values = [
+            Value::Id(id),
+            Value::Bool(deleted.is_some()),
+            Value::DateTime(audit.created),
+            Value::Id(audit.created_by),
+            Value::DateTime(deleted.unwrap_or(audit.modified)),
+            Value::Id(audit.modified_by),
+            Value::DateTime(deleted.unwrap_or(audit.stamp)),
+        ];
+        for (field, value) in self.audit.into_iter().zip(values) {
+            if let Some(field) = field {
                 self.set(field, value);
             }
         }
@@ -159,6 +162,5 @@ impl Sheet {
             }
             None => store.table_mut(self.object).put(id, row),
         }
-        Ok(id)
     }
 }
