@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -30,6 +31,7 @@ use crate::{ApiError, Org, bulk, grpc, schema};
 mod administrator;
 mod credentials;
 mod files;
+mod keep;
 mod keys;
 mod listen;
 
@@ -128,7 +130,10 @@ pub struct Emulator {
     pubsub: String,
     dir: Option<PathBuf>,
     stop: CancellationToken,
+    /// Cancelled once no request and no job can change the org any more.
+    quiet: CancellationToken,
     tasks: TaskTracker,
+    keeper: Option<JoinHandle<Result<(), StartError>>>,
 }
 
 impl Emulator {
@@ -146,12 +151,12 @@ impl Emulator {
             Listener::bind(config.pubsub_listen).await?,
         );
         let clock = config.frozen_at.map_or_else(Clock::new, Clock::frozen);
-        let now = clock.now();
         let dir = config.dir.clone();
-        let (org, keys, credentials) = tokio::task::spawn_blocking(move || prepare(&config, now)).await??;
+        let prepared = tokio::task::spawn_blocking(move || prepare(&config, &clock).map(|prepared| (prepared, clock)));
+        let ((org, keys, credentials), clock) = prepared.await??;
 
         let state = AppState::new(org, clock);
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (stop, quiet, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let (url, tls_url) = (format!("http://{}", plain.address), format!("https://{}", tls.address));
         let pubsub_address = pubsub.address.to_string();
         let door = |scheme| Door { state: state.clone(), router: router(state.clone()), scheme };
@@ -159,8 +164,24 @@ impl Emulator {
         tls.spawn(door("https"), Some(keys.tls(&["h2", "http/1.1"])?), &tasks, &stop);
         let grpc = Door { router: grpc::routes(state.clone()), ..door("https") };
         pubsub.spawn(grpc, Some(keys.tls(&["h2"])?), &tasks, &stop);
+        let keeper = dir.clone().map(|dir| {
+            let keep = keep::keep(dir, state.clone(), quiet.clone());
+            tokio::spawn(keep)
+        });
         tasks.spawn(work_off_jobs(state.clone(), stop.clone()));
-        Ok(Self { state, credentials, ca_pem: keys.ca_pem, url, tls_url, pubsub: pubsub_address, dir, stop, tasks })
+        Ok(Self {
+            state,
+            credentials,
+            ca_pem: keys.ca_pem,
+            url,
+            tls_url,
+            pubsub: pubsub_address,
+            dir,
+            stop,
+            quiet,
+            tasks,
+            keeper,
+        })
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -217,17 +238,24 @@ impl Emulator {
     ///
     /// # Errors
     /// [`StartError::File`] when the org could not be kept.
-    pub async fn stop(self) -> Result<(), StartError> {
+    pub async fn stop(mut self) -> Result<(), StartError> {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
-        Ok(())
+        self.quiet.cancel();
+        match self.keeper.take() {
+            Some(keeper) => keeper.await?,
+            None => Ok(()),
+        }
     }
 }
 
 impl Drop for Emulator {
     fn drop(&mut self) {
         self.stop.cancel();
+        if let Some(keeper) = &self.keeper {
+            keeper.abort();
+        }
     }
 }
 
@@ -262,16 +290,32 @@ async fn work_off_jobs(state: AppState, stop: CancellationToken) {
     }
 }
 
-/// The blocking part of a start: keys, files, seed.
-fn prepare(config: &Config, now: crate::Millis) -> Result<(Org, Keys, Credentials), StartError> {
-    let dir = config.dir.as_deref();
-    let keys = Keys::load_or_make(dir, config.private_key_pem.as_deref())?;
-    let identity = Identity::load_or_make(dir, config.identity.clone())?;
+fn new_org(config: &Config, now: crate::Millis) -> Result<Org, StartError> {
     let schema = Arc::new(schema::standard());
     let mut org = Org { settings: config.settings.clone(), schema, ..Org::default() };
     if let Some(SeedConfig { number, contacts }) = config.seed {
         Seed { number, contacts }.fill(&mut org, now).map_err(StartError::Seed)?;
     }
+    Ok(org)
+}
+
+/// The blocking part of a start: keys, files, seed.
+fn prepare(config: &Config, clock: &Clock) -> Result<(Org, Keys, Credentials), StartError> {
+    let dir = config.dir.as_deref();
+    let keys = Keys::load_or_make(dir, config.private_key_pem.as_deref())?;
+    let identity = Identity::load_or_make(dir, config.identity.clone())?;
+    let kept = dir.map(|dir| keep::load(dir, &config.settings)).transpose()?.flatten();
+    let mut org = match kept {
+        Some(kept) => {
+            // Time never runs backwards in an org, not even one whose clock was moved before it was kept.
+            if kept.now > clock.now() {
+                clock.set(kept.now);
+            }
+            kept.org
+        }
+        None => new_org(config, clock.now())?,
+    };
+    let now = clock.now();
     administrator::ensure(&mut org, &identity.username, now);
     let admin = org.settings.admin_id;
     let app = App {

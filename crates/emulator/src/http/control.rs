@@ -310,7 +310,7 @@ async fn dump(State(state): State<AppState>, Path(object): Path<String>) -> Resp
             Some((Ok::<_, std::convert::Infallible>(text), last.map(Some)))
         }
     });
-    let mut response = axum::body::Body::from_stream(pages).into_response();
+    let mut response = axum::body::Body::from_stream(pages.fuse()).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     response
 }

@@ -151,8 +151,8 @@ mod tests {
         ] {
             let result = with(json!({ "exp": exp })).check_expiry(now);
             assert_eq!(
-                result.as_ref().map(|()| ()).map_err(|e| e.description.as_str()),
-                expected.as_ref().map(|()| ()).map_err(|e| *e),
+                result.as_ref().map_err(|e| e.description.as_str()).copied(),
+                expected.as_ref().map_err(|e| *e).copied(),
                 "{exp}"
             );
         }

@@ -9,11 +9,13 @@ use crate::schema::{FieldId, ObjectId};
 use crate::{Millis, RecordId, Value};
 
 mod change;
+mod image;
 mod index;
 mod row;
 mod table;
 
 pub use change::{ChangeKind, RecordChange};
+pub use image::Image;
 pub use row::Row;
 pub(crate) use table::State;
 pub use table::{Binned, Table};

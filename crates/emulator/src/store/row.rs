@@ -109,6 +109,16 @@ impl Row {
         self.iter().map(|(field, value)| (field, value.to_value())).collect()
     }
 
+    /// The packed form, for keeping it.
+    pub(super) fn packed(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// From a packed form that [`Row::packed`] gave. Whatever the bytes, reading them cannot fail.
+    pub(super) fn from_packed(bytes: Vec<u8>) -> Self {
+        Self { bytes: bytes.into_boxed_slice() }
+    }
+
     /// The size of the packed record, bytes.
     pub fn packed_len(&self) -> usize {
         self.bytes.len()

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::Row;
+use super::image::TableImage;
 use super::index::{Index, same};
 use crate::id::INSTANCE;
 use crate::schema::FieldId;
@@ -55,6 +56,29 @@ impl Table {
     /// One row, live or deleted.
     pub fn get(&self, id: RecordId) -> Option<&Arc<Row>> {
         self.rows.get(&id)
+    }
+
+    /// The table as it is now; rows are shared.
+    pub(super) fn image(&self) -> TableImage {
+        TableImage {
+            rows: self.rows.iter().map(|(id, row)| (*id, row.clone(), self.binned(*id))).collect(),
+            log: self.log.iter().map(|(id, at)| (*id, *at)).collect(),
+            counters: self.counters.iter().map(|(field, value)| (*field, *value)).collect(),
+            next_number: self.next_number,
+        }
+    }
+
+    /// The table that an image was taken of.
+    pub(super) fn from_image(image: TableImage) -> Self {
+        let bin = image.rows.iter().filter_map(|(id, _, binned)| Some((*id, (*binned)?))).collect();
+        Self {
+            rows: image.rows.into_iter().map(|(id, row, _)| (id, row)).collect(),
+            bin,
+            log: image.log.into_iter().collect(),
+            indexes: RwLock::default(),
+            counters: image.counters.into_iter().collect(),
+            next_number: image.next_number,
+        }
     }
 
     /// How many rows there are, live and deleted.

@@ -1,0 +1,158 @@
+//! An emulator's directory, closed and opened again.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use common::Running;
+use reqwest::Method;
+use serde_json::json;
+use tidegate_emulator::dml::{Input, Write, WriteContext};
+use tidegate_emulator::events::Start;
+use tidegate_emulator::server::{Config, Emulator, SeedConfig, StartError};
+
+const T0: i64 = 1_796_000_000_000;
+
+fn config(dir: &Path) -> Config {
+    let seed = Some(SeedConfig { number: 7, contacts: 300 });
+    Config { dir: Some(dir.to_owned()), seed, frozen_at: Some(T0), ..Config::default() }
+}
+
+fn change(emulator: &Emulator) {
+    let mut org = emulator.org().write();
+    let user = org.settings.admin_id;
+    let now = emulator.clock().now();
+    let context = WriteContext { now, user, origin: String::new(), all_or_none: false };
+    let (account, _) = org.schema.find("Account").unwrap();
+    let (contact, _) = org.schema.find("Contact").unwrap();
+    let text = |name: &str, text: &str| vec![(name.to_owned(), Input::Text(text.into()))];
+    let writes = vec![
+        Write::Create { object: contact, fields: text("LastName", "Kept \u{1f30a}\n\"quoted\"") },
+        Write::Create { object: account, fields: text("Name", "Deleted") },
+    ];
+    let saved: Vec<_> = org.write(&context, writes).into_iter().map(Result::unwrap).collect();
+    let delete = vec![Write::Delete { object: account, id: saved[1].id }];
+    assert!(org.write(&context, delete)[0].is_ok());
+}
+
+async fn dump(running: &Running) -> Vec<(String, String)> {
+    let names: Vec<String> = running.emulator.org().read().schema.objects().iter().map(|o| o.name.clone()).collect();
+    let mut all = Vec::new();
+    for name in names {
+        let path = format!("/__emulator/dump/{name}");
+        all.push((name, running.call(Method::GET, &path).send().await.unwrap().text().await.unwrap()));
+    }
+    all
+}
+
+#[tokio::test]
+async fn a_clean_stop_keeps_everything_but_tokens() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Running::start(config(dir.path())).await;
+    first.emulator.clock().advance(60_000);
+    change(&first.emulator);
+    let before = dump(&first).await;
+    assert!(before.iter().map(|(_, rows)| rows.lines().count()).sum::<usize>() > 300);
+    let (token, latest, objects, bin) = {
+        let org = first.emulator.org().read();
+        let (account, _) = org.schema.find("Account").unwrap();
+        let bin: Vec<_> = org.store.table(account).unwrap().bin().collect();
+        let token = first.emulator.credentials().access_token.clone();
+        (token, org.events.latest(), org.schema.objects().to_vec(), bin)
+    };
+    assert!(!bin.is_empty());
+    first.emulator.stop().await.unwrap();
+
+    let second = Running::start(config(dir.path())).await;
+    assert_eq!(second.emulator.clock().now(), T0 + 60_000, "time goes on where it stopped");
+    assert_eq!(dump(&second).await, before);
+    {
+        let org = second.emulator.org().read();
+        assert_eq!(org.schema.objects().len(), objects.len());
+        for (kept, was) in org.schema.objects().iter().zip(&objects) {
+            assert_eq!(kept.fields, was.fields, "{}", was.name);
+            assert_eq!(kept.children, was.children, "{}", was.name);
+            assert_eq!(kept.record_types, was.record_types, "{}", was.name);
+            assert!(kept == was, "{}", was.name);
+        }
+        assert_eq!(org.events.latest(), latest);
+        assert!(org.events.start(Start::After(latest)).is_ok(), "who had read everything goes on");
+        let (account, _) = org.schema.find("Account").unwrap();
+        assert_eq!(org.store.table(account).unwrap().bin().collect::<Vec<_>>(), bin);
+    }
+    let old = second.http.get(second.url("/services/data/v66.0/jobs/query")).bearer_auth(token).send().await.unwrap();
+    assert_eq!(old.status(), 401, "tokens end with the process");
+    assert_eq!(second.jwt(&second.claims()).await.0, 200);
+    let ids = |rows: &[(String, String)]| rows.iter().map(|(_, text)| text.lines().count()).sum::<usize>();
+    change(&second.emulator);
+    assert_eq!(ids(&dump(&second).await), ids(&before) + 2, "new ids do not meet old ones");
+    second.emulator.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn after_a_crash_positions_are_given_out_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Running::start(config(dir.path())).await;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !dir.path().join("org.tidegate").exists() {
+        assert!(Instant::now() < deadline, "the org is kept soon after the start");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    change(&first.emulator);
+    let seen = first.emulator.org().read().events.latest();
+    drop(first);
+    let second = Running::start(config(dir.path())).await;
+    let expired = second.emulator.org().read().events.start(Start::After(seen));
+    assert!(expired.is_err(), "events that somebody read may be lost: the position must not be good again");
+    second.emulator.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_spoiled_file_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    Emulator::start(config(dir.path())).await.unwrap().stop().await.unwrap();
+    let path = dir.path().join("org.tidegate");
+    let whole = std::fs::read(&path).unwrap();
+    for spoiled in [&whole[..whole.len() - 1], &whole[..whole.len() / 2], &b"something else"[..], &[]] {
+        std::fs::write(&path, spoiled).unwrap();
+        let refused = Emulator::start(config(dir.path())).await;
+        assert!(matches!(refused, Err(StartError::File { .. })), "{refused:?}");
+        assert_eq!(std::fs::read(&path).unwrap(), spoiled);
+    }
+    std::fs::write(&path, &whole).unwrap();
+    Emulator::start(config(dir.path())).await.unwrap().stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn controls_answer() {
+    let running = Running::start(Config { frozen_at: Some(T0), ..Config::default() }).await;
+    let post = |path: &str, body: serde_json::Value| common::answer(running.http.post(running.url(path)).json(&body));
+    let (status, plan) =
+        post("/__emulator/faults", json!({ "match": { "path": "/id/keys" }, "action": { "status": 503 } })).await;
+    assert_eq!((status, &plan["id"]), (201, &json!(1)));
+    assert_eq!(running.http.get(running.url("/id/keys")).send().await.unwrap().status(), 503);
+    assert_eq!(running.http.get(running.url("/id/keys")).send().await.unwrap().status(), 200);
+    assert_eq!(post("/__emulator/faults", json!({ "action": {} })).await.0, 400);
+    assert_eq!(post("/__emulator/faults", json!({ "action": { "statsu": 1 } })).await.0, 400);
+    let (_, list) = common::answer(running.http.get(running.url("/__emulator/faults"))).await;
+    assert_eq!((&list[0]["served"], &list[0]["seen"]), (&json!(1), &json!(2)));
+    let (_, log) = common::answer(running.http.get(running.url("/__emulator/requests?path=keys&faulty=true"))).await;
+    assert_eq!((log.as_array().unwrap().len(), &log[0]["status"]), (1, &json!(503)));
+    let (_, clock) = post("/__emulator/clock", json!({ "set": T0 + 5, "advance_ms": 10 })).await;
+    assert_eq!((&clock["now_ms"], &clock["frozen"]), (&json!(T0 + 15), &json!(true)));
+    let (_, clock) = post("/__emulator/clock", json!({ "freeze": false })).await;
+    assert_eq!(clock["frozen"], false);
+    assert_eq!(post("/__emulator/tokens/expire", json!({})).await.1["expired"], 1);
+    assert_eq!(post("/__emulator/events", json!({ "overflow": { "object": "Account" } })).await.0, 200);
+    assert_eq!(post("/__emulator/events", json!({ "gap": { "object": "Account", "ids": ["x"] } })).await.0, 400);
+    assert_eq!(post("/__emulator/events", json!({ "wildcard": { "object": "Nothing" } })).await.0, 400);
+    assert_eq!(running.emulator.org().read().events.len(), 1);
+    assert_eq!(post("/__emulator/replay/expire", json!({})).await.0, 200);
+    assert!(running.emulator.org().read().events.is_empty());
+    let (_, info) = common::answer(running.http.get(running.url("/__emulator/org"))).await;
+    assert_eq!(info["records"]["User"]["live"], 1);
+    assert_eq!(running.http.post(running.url("/__emulator/reset")).send().await.unwrap().status(), 204);
+    assert!(running.emulator.faults().list().is_empty());
+}
