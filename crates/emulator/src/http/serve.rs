@@ -78,7 +78,7 @@ impl Door {
         let client = client_name(&request);
         let action = self.state.faults.take(&method, &path, query.as_deref());
         let fault = action.as_ref().map(Action::describe);
-        let answer = self.harmed(request, action.unwrap_or_default()).await;
+        let answer = self.harmed(request, action.unwrap_or_default()).await.map(|answer| self.dated(answer));
         let query = query.filter(|_| !path.starts_with("/services/oauth2") && !path.starts_with("/id/"));
         self.state.log.push(LoggedRequest {
             number: 0,
@@ -91,6 +91,16 @@ impl Door {
             took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             fault,
         });
+        answer
+    }
+
+    /// Clients tell the org's time by this header, so it follows the clock that can be moved.
+    fn dated(&self, mut answer: Response<Body>) -> Response<Body> {
+        let date = jiff::Timestamp::from_millisecond(self.state.now())
+            .map(|now| now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+        if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
+            answer.headers_mut().insert(header::DATE, date);
+        }
         answer
     }
 
