@@ -437,6 +437,49 @@ pub(crate) enum Mutation {
     Swap(Index, Index),
     Insert(Index, String),
     Replace(Index, String),
+    /// A few pieces in a row are taken out.
+    Cut(Index, usize),
+}
+
+/// Whole clauses, so that what is right by itself stands in the wrong place.
+fn fragment() -> impl Strategy<Value = String> {
+    select(
+        &[
+            "HAVING COUNT ( Id ) > 1",
+            "GROUP BY a",
+            "ORDER BY a",
+            "LIMIT 5",
+            "OFFSET 5",
+            "FOR VIEW",
+            "UPDATE TRACKING",
+            "WITH USER_MODE",
+            "WITH DATA CATEGORY a AT b",
+            "USING SCOPE mine",
+            "WHERE a = 1",
+            "AND a = 1",
+            "OR a = 1",
+            "AND NOT a = 1",
+            "NOT ( a = 1 )",
+            "AND ( NOT a = 1 )",
+            ", b",
+            "x",
+            "AS x",
+            "ASC",
+            "NULLS FIRST",
+            "( SELECT Id FROM b )",
+            "COUNT ( )",
+            "MAX ( a )",
+            "TYPEOF a WHEN b THEN c END",
+            "FIELDS ( ALL )",
+            "IN ( SELECT a FROM b )",
+            "NOT IN ( 'x' )",
+            "a = 1",
+            "a IN ( 1 , 2 ) OR",
+            "a LIKE 'x' AND",
+            "ROLLUP ( a )",
+        ][..],
+    )
+    .prop_map(str::to_owned)
 }
 
 pub(crate) fn mutation() -> impl Strategy<Value = Mutation> {
@@ -454,6 +497,8 @@ pub(crate) fn mutation() -> impl Strategy<Value = Mutation> {
         (any::<Index>(), any::<Index>()).prop_map(|(a, b)| Mutation::Swap(a, b)),
         (any::<Index>(), token()).prop_map(|(at, token)| Mutation::Insert(at, token)),
         (any::<Index>(), token()).prop_map(|(at, token)| Mutation::Replace(at, token)),
+        (any::<Index>(), fragment()).prop_map(|(at, fragment)| Mutation::Insert(at, fragment)),
+        (any::<Index>(), 2usize..7).prop_map(|(at, length)| Mutation::Cut(at, length)),
     ]
 }
 
@@ -503,6 +548,11 @@ pub(crate) fn mutated(query: &Query, mutations: &[Mutation]) -> String {
             Mutation::Delete(at) => {
                 let at = at.index(pieces.len());
                 pieces.remove(at);
+            }
+            Mutation::Cut(at, length) => {
+                let at = at.index(pieces.len());
+                let end = (at + length).min(pieces.len());
+                pieces.drain(at..end);
             }
             Mutation::Swap(a, b) => {
                 let (a, b) = (a.index(pieces.len()), b.index(pieces.len()));
