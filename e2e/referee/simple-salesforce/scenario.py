@@ -82,8 +82,11 @@ def session():
     return made
 
 
-def connect(**how):
-    return Salesforce(version="62.0", session=session(), **how)
+def connect(proxies=None, **how):
+    made = session()
+    # With a session given, the library leaves the proxy to it.
+    made.proxies.update(proxies or {})
+    return Salesforce(version="62.0", session=made, **how)
 
 
 SF = connect(instance_url=ORG["tls_url"], session_id=ORG["access_token"])
