@@ -2,6 +2,7 @@
 
 mod bulk;
 mod errors;
+mod model;
 mod pages;
 mod results;
 
