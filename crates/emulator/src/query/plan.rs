@@ -160,6 +160,11 @@ fn refuse_clauses(text: &str, query: &Query) -> Result<(), ApiError> {
     if query.all_rows {
         return refuse("ALL ROWS is allowed in Apex only; use the queryAll resource");
     }
+    // Said, not ignored: records would not be marked as viewed.
+    if !query.for_clauses.is_empty() || !query.update.is_empty() {
+        let message = "This emulator has not built FOR VIEW, FOR REFERENCE, UPDATE TRACKING and UPDATE VIEWSTAT.";
+        return Err(ApiError::new("NOT_IMPLEMENTED", message).status(501));
+    }
     match &query.with {
         None => Ok(()),
         Some(With::Mode(name)) => {

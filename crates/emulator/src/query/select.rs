@@ -198,7 +198,7 @@ fn place(source: &Source, out: &mut Vec<Out>, root: usize, slot: usize, item: Ou
     }
     let mut level = out;
     for slot in chain.into_iter().rev() {
-        let Some(hop) = source.hops.get(slot - 1) else { continue };
+        let Some(hop) = slot.checked_sub(1).and_then(|i| source.hops.get(i)) else { continue };
         let found = level.iter().position(|o| matches!(o, Out::Parent { slot: s, .. } if *s == slot));
         let index = match found {
             Some(index) => index,

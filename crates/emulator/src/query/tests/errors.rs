@@ -179,3 +179,12 @@ fn sub_queries_nest_as_deep_as_the_version_allows() {
     let old = super::QueryOptions { version: 57, ..super::options(&org) };
     assert_eq!(crate::query::run(&org, text, &old).unwrap_err().code, "MALFORMED_QUERY");
 }
+
+#[test]
+fn what_is_not_built_says_so() {
+    let (org, _) = org();
+    for text in ["SELECT Id FROM Account FOR VIEW", "SELECT Id FROM Account LIMIT 1 UPDATE VIEWSTAT"] {
+        let error = run(&org, text).expect_err(text);
+        assert_eq!((error.status, error.code), (501, "NOT_IMPLEMENTED"));
+    }
+}
