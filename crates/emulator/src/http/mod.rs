@@ -2,6 +2,7 @@
 
 use axum::Router;
 use tower::ServiceBuilder;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::decompression::RequestDecompressionLayer;
 
@@ -34,7 +35,11 @@ pub fn router(state: AppState) -> Router {
         .merge(rest::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(ServiceBuilder::new().layer(RequestDecompressionLayer::new()).layer(CompressionLayer::new()))
+        .layer(
+            ServiceBuilder::new()
+                .layer(RequestDecompressionLayer::new())
+                .layer(CompressionLayer::new().quality(CompressionLevel::Fastest)),
+        )
         .with_state(state)
 }
 

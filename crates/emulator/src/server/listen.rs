@@ -63,7 +63,11 @@ async fn serve(stream: TcpStream, acceptor: Option<TlsAcceptor>, door: Door, sto
     // Small answers must not wait for the next packet.
     let _ = stream.set_nodelay(true);
     let Some(acceptor) = acceptor else { return connection(stream, door, stop).await };
-    match tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
+    let accepted = tokio::select! {
+        () = stop.cancelled() => return,
+        accepted = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)) => accepted,
+    };
+    match accepted {
         Ok(Ok(stream)) => connection(stream, door, stop).await,
         Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
         Err(_) => tracing::debug!("TLS handshake took too long"),
