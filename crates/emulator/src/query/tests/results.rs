@@ -316,6 +316,42 @@ fn field_sets() {
     assert_eq!(found.as_array().unwrap().len(), 3);
 }
 
+/// Every field of every object can be selected, and filtered, sorted and grouped by where its describe says so.
+#[test]
+fn describes_keep_their_word() {
+    let org = empty_org();
+    for object in org.schema.objects().iter().filter(|o| o.flags.queryable) {
+        let text = format!("SELECT FIELDS(ALL) FROM {} LIMIT 1", object.name);
+        run(&org, &text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        for field in &object.fields {
+            let name = &field.name;
+            let compound = field.ty.is_compound();
+            let mut texts = Vec::new();
+            if field.filterable && !compound {
+                texts.push(format!("SELECT Id FROM {} WHERE {name} = null", object.name));
+            }
+            if field.sortable && !compound {
+                texts.push(format!("SELECT Id FROM {} ORDER BY {name}", object.name));
+            }
+            if field.groupable {
+                texts.push(format!("SELECT {name}, COUNT(Id) FROM {} GROUP BY {name}", object.name));
+            }
+            // Times have no MIN and MAX, whatever the describe says.
+            if field.aggregatable && field.ty != crate::schema::FieldType::Time {
+                texts.push(format!("SELECT MAX({name}) FROM {}", object.name));
+            }
+            for text in texts {
+                run(&org, &text).unwrap_or_else(|e| panic!("{text}: {e}"));
+            }
+        }
+        for child in object.children.iter().filter(|c| org.schema.find(&c.child_object).is_some()) {
+            let Some(name) = &child.relationship_name else { continue };
+            let text = format!("SELECT Id, (SELECT Id FROM {name}) FROM {}", object.name);
+            run(&org, &text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        }
+    }
+}
+
 #[test]
 fn deleted_records_show_only_in_query_all() {
     let mut org = empty_org();
