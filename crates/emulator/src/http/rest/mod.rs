@@ -1,6 +1,6 @@
 //! REST resources under `/services/data`: versions, describes, queries, records, collections, limits.
 //!
-//! Every request below a version is read into a [`Call`] and led to its handler by its path, name by name and
+//! Every request below a version is read into a `Call` and led to its handler by its path, name by name and
 //! whatever their case, as Salesforce does; a handler is a plain function that locks the org for as long as it needs.
 
 mod call;
