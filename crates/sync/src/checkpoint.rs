@@ -25,7 +25,8 @@ impl fmt::Debug for ReplayId {
 pub struct FollowCheckpoint {
     /// The last event applied, or the position that an empty keep-alive told.
     pub replay_id: ReplayId,
-    /// The largest commit time applied, milliseconds since the epoch: from here a lost position is repaired.
+    /// The commit time of the last event applied, milliseconds since the epoch: from here a lost position is repaired.
+    /// Not the largest: the org's clock may have been wrong for a while.
     pub commit_time: i64,
     /// Hashes of the newest events applied, oldest first, so that one delivered twice is applied once.
     pub seen: Vec<u64>,

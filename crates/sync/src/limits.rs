@@ -28,6 +28,9 @@ pub const CREDIT: u32 = 100;
 pub const SEEN_MAX: usize = 200;
 /// A stream this long without an event ends a transaction.
 pub const IDLE_FLUSH: Duration = Duration::from_millis(500);
+/// Times that a silent channel is waited for although the tables do not look like the org yet: events may be on their
+/// way, or the difference is one that no event tells.
+pub const CAUGHT_UP_CHECKS_MAX: u32 = 10;
 /// Rounds of reading rows that a patch found missing.
 pub const MISSING_ROUNDS_MAX: u32 = 5;
 /// Rows of an Id range that is compared at once, at first.

@@ -29,8 +29,10 @@ pub enum Mode {
     Load,
     /// Load what is missing, follow until caught up, stop.
     ///
-    /// Caught up means: the channel said that there is nothing more (an empty answer), or it sent nothing for
-    /// [`Options::idle`]. Positions are opaque, so there is no better sign; `verify` tells for sure.
+    /// Caught up means: the channel said that there is nothing more (an empty answer); or it sent nothing for
+    /// [`Options::idle`], and every table has as many rows and the same newest time stamp as its object. Where a table
+    /// keeps looking different although nothing comes, the run ends after ten such pauses: no event will tell what
+    /// differs. Positions are opaque, so there is no better sign; `verify` tells for sure.
     Once,
     /// Load what is missing and follow until stopped.
     Forever,

@@ -89,3 +89,20 @@ async fn verify_finds_and_mends() {
     assert_eq!((contact.found.different, contact.left.total()), (1, 0), "{contact:?}");
     bench.assert_equal().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clock_was_wrong_when_the_position_was_lost() {
+    let bench = synced().await;
+    let ids = bench.ids("Contact");
+    let two_days = 2 * 24 * 3_600_000;
+    bench.emulator.clock().advance(two_days);
+    bench.update("Contact", &ids[0], json!({ "Title": "From the future" })).await;
+    bench.sync().await;
+    bench.assert_equal().await;
+    bench.emulator.clock().advance(-two_days);
+    bench.update("Contact", &ids[1], json!({ "Title": "Missed, and older than what was seen" })).await;
+    bench.events(|bus| bus.expire_replay_ids(None));
+    let told = bench.sync().await;
+    assert!(told.iter().any(|p| matches!(p, Progress::ReplayLost { .. })), "{told:?}");
+    bench.assert_equal().await;
+}

@@ -183,6 +183,11 @@ impl Subscription {
         self.begun.saturating_sub(1)
     }
 
+    /// Whether a stream is open now. While it is not, silence means nothing.
+    pub fn is_open(&self) -> bool {
+        self.stream.is_some()
+    }
+
     /// Events asked for and not yet come.
     pub fn pending(&self) -> u32 {
         self.pending

@@ -33,8 +33,8 @@ impl Engine {
         let mut next = checkpoint.clone();
         if let Some(position) = position {
             next.replay_id = position;
+            next.commit_time = commit_time;
         }
-        next.commit_time = next.commit_time.max(commit_time);
         next.seen.extend(hashes);
         let too_many = next.seen.len().saturating_sub(SEEN_MAX);
         next.seen.drain(..too_many);

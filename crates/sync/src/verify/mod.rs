@@ -220,7 +220,7 @@ impl Engine {
         Ok(count)
     }
 
-    async fn digest_here(&self, map: &ObjectMap, range: &IdRange) -> Result<RangeDigest, SyncError> {
+    pub(crate) async fn digest_here(&self, map: &ObjectMap, range: &IdRange) -> Result<RangeDigest, SyncError> {
         let phase = || Phase::Verify { object: map.table.object.clone() };
         let mut digest = self.retry(phase, || self.destination.digest(map.table.id, range)).await?;
         if map.stamp_field() != Some("SystemModstamp") {
@@ -230,7 +230,7 @@ impl Engine {
         Ok(digest)
     }
 
-    async fn digest_there(&self, map: &ObjectMap, range: &IdRange) -> Result<RangeDigest, SyncError> {
+    pub(crate) async fn digest_there(&self, map: &ObjectMap, range: &IdRange) -> Result<RangeDigest, SyncError> {
         let phase = || Phase::Verify { object: map.table.object.clone() };
         let failed = |cause: Cause| SyncError::new(phase(), cause);
         let soql = digest_query(map, range).map_err(|e| failed(e.into()))?;
