@@ -10,7 +10,7 @@ pub enum DestinationUrl {
     /// A SQLite file.
     Sqlite(PathBuf),
     /// A Postgres database.
-    Postgres(PostgresUrl),
+    Postgres(Box<PostgresUrl>),
 }
 
 /// A Postgres database and the schema (namespace) in it that holds the replica.
@@ -44,7 +44,7 @@ impl FromStr for DestinationUrl {
             return if path.is_empty() { Err(UrlError::NoPath) } else { Ok(Self::Sqlite(PathBuf::from(path))) };
         }
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return PostgresUrl::parse(text).map(Self::Postgres);
+            return PostgresUrl::parse(text).map(|url| Self::Postgres(Box::new(url)));
         }
         // Only the scheme is shown: what follows may hold a password.
         let scheme = text.split_once(':').map_or(text, |(scheme, _)| scheme);

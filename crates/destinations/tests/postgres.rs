@@ -3,6 +3,8 @@
 //! Needs a server: `TIDEGATE_TEST_POSTGRES` names one where databases may be made. The project's test command starts
 //! one; without it these tests say that they did not run.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test ends there")]
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;

@@ -1,5 +1,7 @@
 //! SQLite keeps the contract of a destination, and says clearly what it cannot do.
 
+#![allow(clippy::unwrap_used, reason = "a test ends there")]
+
 use std::path::PathBuf;
 
 use async_trait::async_trait;
@@ -146,12 +148,12 @@ async fn a_full_disk_is_one_clear_error_and_loses_nothing() {
     let files = Files::new();
     let table = conformance::table(0, "Widget__c");
     let destination = Sqlite::open(&files.path("a")).await.unwrap();
-    destination.open(ORG, &[table.clone()]).await.unwrap();
+    destination.open(ORG, std::slice::from_ref(&table)).await.unwrap();
     destination.apply(&batch(0..10)).await.unwrap();
     drop(destination);
     // SQLite's own bound stands in for the disk's: it ends in the same error from the same place.
     let destination = Sqlite::open_with_pages_max(&files.path("a"), 60).await.unwrap();
-    destination.open(ORG, &[table.clone()]).await.unwrap();
+    destination.open(ORG, std::slice::from_ref(&table)).await.unwrap();
     let error = destination.apply(&batch(10..5000)).await.unwrap_err();
     assert!(matches!(error, DestinationError::Full { .. }), "{error:?}");
     drop(destination);
