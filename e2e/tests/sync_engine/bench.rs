@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 use tidegate_client::{Client, ClientConfig, Create, Credentials, Delete, OrgLogin, Update};
 use tidegate_emulator::Value;
+use tidegate_emulator::dml::{Write, WriteContext};
 use tidegate_emulator::events::{Bus, UnknownEntity};
 use tidegate_emulator::server::{Config, Emulator, SeedConfig};
 use tidegate_emulator::settings::Settings;
@@ -116,6 +117,30 @@ impl Bench {
                 false
             }
         }
+    }
+
+    /// Takes a record out of the recycle bin, past the API: undeleting has a door of its own.
+    pub(crate) fn undelete_any(&self, object: &str) -> Option<String> {
+        let now = self.emulator.clock().now();
+        let mut org = self.emulator.org().write();
+        let (number, facts) = org.schema.find(object).unwrap();
+        let (deleted, _) = facts.enumerate().find(|(_, f)| f.name == "IsDeleted").unwrap();
+        let start = tidegate_emulator::RecordId::from_bytes([b'0'; 15]);
+        let ids: Vec<_> = org
+            .store
+            .table(number)?
+            .rows_from(start)
+            .filter(|(_, r)| r.get(deleted) == Value::Bool(true))
+            .map(|(id, _)| id)
+            .collect();
+        let user = org.settings.admin_id;
+        for id in ids {
+            let context = WriteContext { now, user, origin: String::new(), all_or_none: true };
+            if org.write(&context, vec![Write::Undelete { object: number, id }]).iter().all(Result::is_ok) {
+                return Some(id.to_string());
+            }
+        }
+        None
     }
 
     pub(crate) async fn contact(&self, last_name: &str) -> String {

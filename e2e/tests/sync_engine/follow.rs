@@ -117,6 +117,19 @@ async fn gap_events() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn undeleted_records_come_back() {
+    let bench = synced().await;
+    let ids = bench.ids("Contact");
+    assert!(try_any(&bench, &ids).await);
+    bench.sync().await;
+    bench.assert_equal().await;
+    let back = bench.undelete_any("Contact").expect("one was deleted");
+    assert!(ids.contains(&back));
+    bench.sync().await;
+    bench.assert_equal().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn overflow_and_wildcard_load_the_table_again() {
     let bench = synced().await;
     let tamper = |bench: &Bench| bench.store.tamper("Contact", |rows| drop(rows.pop_first()));

@@ -5,4 +5,5 @@
 mod bench;
 mod follow;
 mod lost;
+mod random;
 mod snapshot;
