@@ -35,6 +35,7 @@ mod keep;
 mod keys;
 mod listen;
 
+pub(crate) use administrator::ensure_administrator;
 pub use credentials::{Credentials, Identity};
 use keys::Keys;
 use listen::Listener;
@@ -316,7 +317,7 @@ fn prepare(config: &Config, clock: &Clock) -> Result<(Org, Keys, Credentials), S
         None => new_org(config, clock.now())?,
     };
     let now = clock.now();
-    administrator::ensure(&mut org, &identity.username, now);
+    ensure_administrator(&mut org, &identity.username, now);
     let admin = org.settings.admin_id;
     let app = App {
         client_id: identity.client_id.clone(),

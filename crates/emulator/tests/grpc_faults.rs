@@ -93,4 +93,11 @@ async fn a_stream_is_cut_after_so_many_messages() {
     assert!(next(&mut stream).await.unwrap().is_err(), "then it breaks off");
     let mut again = subscribe(&running, &mut client).await.unwrap();
     assert_eq!(next(&mut again).await.unwrap().unwrap().events.len(), 1);
+    let limits = tidegate_emulator::limits::report(&running.emulator.org().read(), running.emulator.clock().now());
+    let delivered = &limits["DailyDeliveredPlatformEvents"];
+    assert_eq!(
+        delivered["Max"].as_i64().unwrap() - delivered["Remaining"].as_i64().unwrap(),
+        2,
+        "both deliveries count"
+    );
 }

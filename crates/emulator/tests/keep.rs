@@ -155,4 +155,12 @@ async fn controls_answer() {
     assert_eq!(info["records"]["User"]["live"], 1);
     assert_eq!(running.http.post(running.url("/__emulator/reset")).send().await.unwrap().status(), 204);
     assert!(running.emulator.faults().list().is_empty());
+    let (status, _) = post("/__emulator/reset", json!({ "seed": { "number": 3, "contacts": 50 } })).await;
+    assert_eq!(status, 204);
+    let (_, info) = common::answer(running.http.get(running.url("/__emulator/org"))).await;
+    assert_eq!(
+        info["records"]["Contact"]["live"].as_u64().unwrap() + info["records"]["Contact"]["deleted"].as_u64().unwrap(),
+        50
+    );
+    assert_eq!(running.jwt(&running.claims()).await.0, 200, "the administrator is still there");
 }

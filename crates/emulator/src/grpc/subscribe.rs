@@ -202,6 +202,7 @@ impl Subscription {
             self.cursor = next;
         }
         self.demand = self.demand.saturating_sub(events.len());
+        self.state.org.read().usage.add_delivered_events(self.state.now(), events.len() as u64);
         // Only where everything was delivered may the position run ahead of the last event.
         let latest = if all && batch.at_end && failure.is_none() { tip } else { last };
         Ok((Look::Answer(self.answer(events, latest)), failure))

@@ -1,6 +1,7 @@
 //! `/__emulator/`: the controls of the emulator itself. Salesforce has nothing like it.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -17,8 +18,9 @@ use super::state::AppState;
 use crate::clock::timestamp;
 use crate::events::{ChangeType, ReplayId, StreamFailure};
 use crate::faults::Plan;
+use crate::seed::Seed;
 use crate::store::Row;
-use crate::{Millis, RecordId, Value};
+use crate::{Millis, Org, RecordId, Value};
 
 /// Control routes.
 pub fn routes() -> Router<AppState> {
@@ -334,13 +336,57 @@ fn raw(facts: &crate::schema::ObjectType, row: &Row) -> Json {
     Json::Object(object)
 }
 
-/// Forgets faults, requests, usage and the clock's offset. Records, tokens and events stay.
-async fn reset(State(state): State<AppState>) -> StatusCode {
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Reset {
+    seed: Option<Reseed>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reseed {
+    number: u64,
+    contacts: u64,
+}
+
+/// Forgets faults, requests, usage and the clock's offset. With a `seed`, also the org's records, custom objects, jobs
+/// and events: the org is filled anew. Tokens and connected apps stay.
+async fn reset(State(state): State<AppState>, body: Bytes) -> Response {
+    let asked: Reset = match read(&body) {
+        Ok(asked) => asked,
+        Err(response) => return *response,
+    };
     state.faults.clear();
     state.log.clear();
     state.org.read().usage.clear();
     let offset = state.clock.offset_ms();
     state.clock.run();
     state.clock.advance(-offset);
-    StatusCode::NO_CONTENT
+    let Some(Reseed { number, contacts }) = asked.seed else { return StatusCode::NO_CONTENT.into_response() };
+    let filled = tokio::task::spawn_blocking(move || refill(&state, Seed { number, contacts })).await;
+    match filled {
+        Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
+        Ok(Err(error)) => refused(StatusCode::BAD_REQUEST, error),
+        Err(error) => refused(StatusCode::INTERNAL_SERVER_ERROR, error),
+    }
+}
+
+fn refill(state: &AppState, seed: Seed) -> Result<(), crate::ApiError> {
+    let now = state.now();
+    let (settings, username) = {
+        let org = state.org.read();
+        let admin = crate::oauth::by_id(&org, org.settings.admin_id);
+        (org.settings.clone(), admin.map(|user| user.text(&org, "Username")).unwrap_or_default())
+    };
+    let schema = Arc::new(crate::schema::standard());
+    let mut fresh = Org { settings, schema, ..Org::default() };
+    seed.fill(&mut fresh, now)?;
+    crate::server::ensure_administrator(&mut fresh, &username, now);
+    let mut org = state.org.write();
+    org.schema = fresh.schema;
+    org.store = fresh.store;
+    org.jobs = fresh.jobs;
+    org.cursors = fresh.cursors;
+    org.events.reset_positions();
+    Ok(())
 }

@@ -8,7 +8,7 @@ use crate::{Millis, Org, RecordId, Value};
 
 /// Makes the administrator's and the organization's records where they are missing, and gives the administrator this
 /// username.
-pub(super) fn ensure(org: &mut Org, username: &str, now: Millis) {
+pub(crate) fn ensure_administrator(org: &mut Org, username: &str, now: Millis) {
     let (admin, org_id) = (org.settings.admin_id, org.settings.org_id);
     let text = |text: &str| Value::Text(text.to_owned());
     let person = [
