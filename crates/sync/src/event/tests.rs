@@ -1,3 +1,5 @@
+//! The documented event, byte by byte.
+
 use super::bitmap::decode;
 use super::*;
 

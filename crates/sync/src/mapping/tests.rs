@@ -1,3 +1,5 @@
+//! Describes and events, and what becomes of them.
+
 use tidegate_client::{Describe, DescribeField};
 
 use super::*;
