@@ -464,6 +464,10 @@ fn timeout(what: &str, how: LostHow) -> Error {
 }
 
 fn lost(what: &str, source: reqwest::Error) -> Error {
+    let host = source.url().and_then(|url| {
+        let host = url.host_str()?;
+        Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+    });
     let source = source.without_url();
     let how = if is_certificate(&source) {
         LostHow::Untrusted
@@ -474,7 +478,12 @@ fn lost(what: &str, source: reqwest::Error) -> Error {
     } else {
         LostHow::Broken
     };
-    Error::Transport { what: what.to_owned(), how, source: Arc::new(source) as Cause }
+    // Where nothing was reached, the first question is what was tried.
+    let what = match host {
+        Some(host) if matches!(how, LostHow::Unreachable | LostHow::Untrusted) => format!("{what} at {host}"),
+        _ => what.to_owned(),
+    };
+    Error::Transport { what, how, source: Arc::new(source) as Cause }
 }
 
 fn is_certificate(error: &reqwest::Error) -> bool {

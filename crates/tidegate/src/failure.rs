@@ -19,6 +19,16 @@ pub(crate) enum Exit {
     Environment = 3,
 }
 
+/// Links in the chains of our HTTP library that name a layer and no reason.
+const SAYS_NOTHING: [&str; 6] = [
+    "error sending request",
+    "client error (Connect)",
+    "client error (SendRequest)",
+    "dns error",
+    "error resolving DNS",
+    "transport error",
+];
+
 /// An error on its way to the terminal.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -46,13 +56,15 @@ impl Failure {
         self
     }
 
-    /// Adds an error and everything behind it, leaving out what was already said.
+    /// Adds an error and everything behind it, leaving out what was already said and what says nothing.
     pub(crate) fn with_cause(mut self, error: &(dyn Error + 'static)) -> Self {
         let mut next = Some(error);
         while let Some(error) = next {
             let text = error.to_string();
             let said = std::iter::once(&self.message).chain(&self.causes).any(|earlier| earlier.contains(&text));
-            if !said && !text.is_empty() {
+            let empty = text.is_empty() || SAYS_NOTHING.contains(&text.as_str());
+            // The last link of the chain is kept whatever it says: there is nothing better.
+            if !said && (!empty || (error.source().is_none() && self.causes.is_empty())) {
                 self.causes.push(text);
             }
             next = error.source();
@@ -71,7 +83,8 @@ impl Failure {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "error: {}", self.message);
         for cause in &self.causes {
-            let _ = writeln!(text, "  cause: {cause}");
+            // Some causes have lines of their own, such as the org's excerpt of a query with its caret.
+            let _ = writeln!(text, "  cause: {}", cause.replace('\n', "\n    "));
         }
         if let Some(hint) = &self.hint {
             let _ = writeln!(text, "\nhint: {hint}");
@@ -92,24 +105,71 @@ impl Failure {
     }
 }
 
+/// Whether a subscription failed for what is around us, rather than for what was asked.
+fn is_environment(kind: client::SubscriptionErrorKind) -> bool {
+    use client::SubscriptionErrorKind as Kind;
+    matches!(
+        kind,
+        Kind::Unavailable
+            | Kind::TooManyClients
+            | Kind::DeliveryLimit
+            | Kind::Unauthenticated
+            | Kind::NoPermission
+            | Kind::NotLicensed
+    )
+}
+
+/// `CODE: message`; an excerpt of a query that the org puts before its message moves behind it.
+fn org_words(error: &client::ApiError) -> String {
+    let message = error.message.trim_matches('\n');
+    let text = match message.split_once("\nERROR at ") {
+        Some((excerpt, rest)) if error.message.starts_with('\n') => {
+            let (place, message) = rest.split_once('\n').unwrap_or((rest, ""));
+            let place = place.replace(":Column:", ", column ").replace("Row:", "row ");
+            format!("{message} ({place})\n{excerpt}")
+        }
+        _ => message.to_owned(),
+    };
+    if error.code.is_empty() { text } else { format!("{}: {text}", error.code) }
+}
+
 fn exit_of_client(error: &client::Error) -> Exit {
     match error {
         client::Error::Config { .. } | client::Error::InsecureUrl { .. } => Exit::Usage,
         client::Error::Auth(_) | client::Error::Transport { .. } => Exit::Environment,
         client::Error::Api { status: 401 | 403, .. } => Exit::Environment,
+        // The limits of the org, whatever status they are told with.
+        error if error.has_code("REQUEST_LIMIT_EXCEEDED") || error.has_code("EXCEEDEDQUOTA") => Exit::Environment,
+        client::Error::Api { status: 429 | 502..=504, .. } => Exit::Environment,
+        client::Error::Subscription(error) if is_environment(error.kind) => Exit::Environment,
         _ => Exit::Failed,
     }
 }
 
 impl From<client::Error> for Failure {
     fn from(error: client::Error) -> Self {
+        // What was being done, and apart from it the org's own words.
+        if let client::Error::Api { what, errors, .. } = &error {
+            if !errors.is_empty() {
+                let mut failure = Self::new(exit_of_client(&error), format!("{what}: the org refused"));
+                failure.causes = errors.iter().map(org_words).collect();
+                failure.hint = error.hint();
+                return failure;
+            }
+        }
         Self::from_error(exit_of_client(&error), &error, error.hint())
     }
 }
 
 impl From<UrlError> for Failure {
     fn from(error: UrlError) -> Self {
-        Self::usage(error.to_string())
+        let failure = Self::usage(error.to_string());
+        match &error {
+            UrlError::UnknownScheme(name) if name.ends_with(".db") || name.ends_with(".sqlite") => {
+                failure.hint(format!("did you mean `sqlite:{name}`?"))
+            }
+            _ => failure,
+        }
     }
 }
 
@@ -152,6 +212,50 @@ mod tests {
             failure.text(),
             "error: cannot read the replica\n  cause: outer\n  cause: disk on fire\n\nhint: put it out\n"
         );
+    }
+
+    #[test]
+    fn the_orgs_words_are_set_in_order() {
+        let refused = client::ApiError {
+            code: "INVALID_FIELD".to_owned(),
+            message: "\nSELECT Nmae FROM A\n       ^\nERROR at Row:1:Column:8\nNo such column 'Nmae'".to_owned(),
+            fields: vec![],
+        };
+        let error = client::Error::Api {
+            what: "running a query".to_owned(),
+            status: 400,
+            errors: vec![refused],
+            retry_after: None,
+        };
+        assert_eq!(
+            Failure::from(error).hint("look").text(),
+            "error: running a query: the org refused\n  cause: INVALID_FIELD: No such column 'Nmae' (row 1, column 8)\n    \
+             SELECT Nmae FROM A\n           ^\n\nhint: look\n"
+        );
+    }
+
+    #[test]
+    fn exit_codes() {
+        let api = |status: u16, code: &str| {
+            let errors = vec![client::ApiError { code: code.to_owned(), message: String::new(), fields: vec![] }];
+            client::Error::Api { what: String::new(), status, errors, retry_after: None }
+        };
+        for (error, exit) in [
+            (api(400, "MALFORMED_QUERY"), Exit::Failed),
+            (api(401, "INVALID_SESSION_ID"), Exit::Environment),
+            (api(400, "EXCEEDEDQUOTA"), Exit::Environment),
+            (api(403, "REQUEST_LIMIT_EXCEEDED"), Exit::Environment),
+            (api(503, "SERVER_UNAVAILABLE"), Exit::Environment),
+            (client::Error::InsecureUrl { url: "http://x".to_owned() }, Exit::Usage),
+        ] {
+            assert_eq!(Failure::from(error).exit, exit);
+        }
+        for (error, exit) in [
+            (DestinationError::InUse { destination: "x".into() }, Exit::Environment),
+            (DestinationError::OtherOrg { expected: "a".into(), found: "b".into() }, Exit::Failed),
+        ] {
+            assert_eq!(Failure::from(error).exit, exit);
+        }
     }
 
     #[test]

@@ -22,6 +22,25 @@ pub(crate) fn print(text: impl AsRef<str>) -> io::Result<()> {
     }
 }
 
+/// How this program was called, for commands that are shown to be copied: `tidegate`, or the path that was typed (or
+/// that cargo ran).
+pub(crate) fn program() -> String {
+    match std::env::args().next() {
+        Some(path) if path.contains(std::path::MAIN_SEPARATOR) => quoted(&path),
+        _ => "tidegate".to_owned(),
+    }
+}
+
+/// A word for a shell.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:=@,~".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 /// A table for reading: no borders but a line under the header.
 pub(crate) fn table<const N: usize>(header: [&str; N]) -> comfy_table::Table {
     let mut table = plain_table();
@@ -41,6 +60,17 @@ pub(crate) fn table_text(table: &comfy_table::Table) -> String {
     let lines: Vec<String> =
         table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned()).collect();
     lines.join("\n")
+}
+
+/// A cell's text for one line of a table.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' => '⏎',
+            c if c.is_control() => ' ',
+            c => c,
+        })
+        .collect()
 }
 
 /// `1234567` as `1,234,567`.
@@ -64,6 +94,14 @@ pub(crate) fn counted(n: u64, one: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_for_a_shell() {
+        assert_eq!(
+            ["/tmp/a-b.db", "two words", "o'clock", ""].map(quoted),
+            ["/tmp/a-b.db", "'two words'", r"'o'\''clock'", "''"]
+        );
+    }
 
     #[test]
     fn numbers_are_grouped() {

@@ -12,6 +12,9 @@ use crate::output::{counted, grouped, is_watched, say};
 /// How often a line tells of pages and changes when nobody is watching.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
+/// How often a bar that stands still shows that there is life in it.
+const TICK: Duration = Duration::from_millis(120);
+
 /// Shows what the engine tells.
 pub(crate) struct Display {
     bars: Option<MultiProgress>,
@@ -67,10 +70,11 @@ impl Display {
     fn show(&self, progress: Progress) {
         match progress {
             Progress::Marking { channel } => {
-                self.spin(format!("waiting for a position in {channel} (a quiet org may take 270 s to tell)"));
+                let text = format!("noting the position in {channel} (a quiet org takes up to 270 s to tell it)");
                 if self.bars.is_none() {
-                    say(format!("waiting for a position in {channel}; a quiet org may take 270 s to tell"));
+                    say(&text);
                 }
+                self.spin(text);
             }
             Progress::Marked => {
                 self.spin("position noted".to_owned());
@@ -80,10 +84,10 @@ impl Display {
             }
             Progress::Reloading { object, why } => self.line(format!("loading {object} again: {why}")),
             Progress::JobCreated { object, job, resumed } => {
-                let how = if resumed { "goes on with" } else { "asks by" };
+                let how = if resumed { "going on with Bulk query job" } else { "Bulk query job" };
                 self.table(&object, None, 0, "waiting for the org");
                 if self.bars.is_none() {
-                    say(format!("{object}: {how} Bulk query job {job}"));
+                    say(format!("{object}: {how} {job}"));
                 }
             }
             Progress::JobComplete { object, total } => self.table(&object, total, 0, "reading"),
@@ -107,10 +111,14 @@ impl Display {
                 }
             }
             Progress::Applied { events, changes, lag } => self.applied(events, changes, lag),
+            // The end of a run that follows only as far as the stream goes.
             Progress::CaughtUp => {
                 let (events, changes) = {
-                    let state = self.lock();
-                    (state.events, state.changes)
+                    let mut state = self.lock();
+                    if let Some(bar) = state.follow.take() {
+                        bar.finish_and_clear();
+                    }
+                    (std::mem::take(&mut state.events), std::mem::take(&mut state.changes))
                 };
                 self.line(format!("current: {} and {} applied", counted(events, "event"), counted(changes, "change")));
             }
@@ -126,12 +134,13 @@ impl Display {
                 ));
             }
             Progress::Repaired { object, rows } => {
-                self.line(format!("{object}: {} mended", counted(rows, "row")));
+                self.line(format!("{object}: {} repaired", counted(rows, "row")));
             }
             Progress::Retrying { what, why, after } => {
                 self.line(format!("warning: {what}: {why}; trying again in {:.1} s", after.as_secs_f64()));
             }
             Progress::Compared { object, rows } => {
+                self.only(&object);
                 self.table(&object, None, rows, "comparing");
                 self.now_and_then(&object, || format!("{object}: {} rows compared", grouped(rows)));
             }
@@ -147,7 +156,8 @@ impl Display {
             state.changes += changes as u64;
             (state.events, state.changes)
         };
-        let lag = lag.map_or_else(String::new, |lag| format!(", {:.1} s behind", lag.as_secs_f64()));
+        let lag =
+            lag.map_or_else(String::new, |lag| format!(", the last {:.1} s after it was made", lag.as_secs_f64()));
         let text = format!("following: {} and {} applied{lag}", counted(events, "event"), counted(changes, "change"));
         self.spin(text.clone());
         if changes > 0 {
@@ -180,25 +190,34 @@ impl Display {
         let mut state = self.lock();
         let bar = state.follow.get_or_insert_with(|| {
             let bar = bars.add(ProgressBar::new_spinner());
-            bar.enable_steady_tick(Duration::from_millis(120));
+            bar.enable_steady_tick(TICK);
             bar
         });
         bar.set_message(text);
     }
 
+    /// Takes the bars of other tables away: one table is compared after the other.
+    fn only(&self, object: &str) {
+        let mut state = self.lock();
+        state.tables.retain(|name, bar| {
+            if name != object {
+                bar.finish_and_clear();
+            }
+            name == object
+        });
+    }
+
     fn table(&self, object: &str, total: Option<u64>, rows: u64, what: &'static str) {
         let Some(bars) = &self.bars else { return };
         let mut state = self.lock();
-        let bar = state.tables.entry(object.to_owned()).or_insert_with(|| {
-            let bar = bars.insert(0, ProgressBar::new(0));
-            bar.enable_steady_tick(Duration::from_millis(120));
-            bar.set_prefix(object.to_owned());
-            bar
-        });
-        let template = if total.is_some() {
-            "{prefix:>24} {bar:30} {human_pos} of {human_len} rows, {per_sec:.0}"
-        } else {
-            "{prefix:>24} {spinner} {msg} {human_pos} rows"
+        let known = state.tables.get(object).cloned();
+        let bar = known.clone().unwrap_or_else(ProgressBar::hidden);
+        let template = match (total, rows) {
+            // No speed before there is one.
+            (Some(_), 0) => "  {prefix} {bar:30} {human_pos} of {human_len} rows",
+            (Some(_), _) => "  {prefix} {bar:30} {human_pos} of {human_len} rows, {per_sec:.0}",
+            (None, 0) => "{spinner} {prefix} {msg}",
+            (None, _) => "{spinner} {prefix} {msg} {human_pos} rows",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("━╸ "));
@@ -206,7 +225,14 @@ impl Display {
         if let Some(total) = total {
             bar.set_length(total);
         }
+        bar.set_prefix(object.to_owned());
         bar.set_message(what);
         bar.set_position(rows);
+        if known.is_none() {
+            // Shown only now: before, it had nothing of its own to show.
+            let bar = bars.insert(0, bar);
+            bar.enable_steady_tick(TICK);
+            state.tables.insert(object.to_owned(), bar);
+        }
     }
 }

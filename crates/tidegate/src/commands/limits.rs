@@ -27,7 +27,7 @@ pub(super) async fn run(config: &Config, args: LimitsArgs) -> Result<ExitCode, F
         let used = limit.max - limit.remaining;
         let share =
             if limit.max > 0 { format!("{:.1} %", used as f64 * 100.0 / limit.max as f64) } else { String::new() };
-        table.add_row([name.clone(), limit.remaining.to_string(), limit.max.to_string(), share]);
+        table.add_row([name.clone(), spelled(limit.remaining), spelled(limit.max), share]);
     }
     for column in 1..4 {
         if let Some(column) = table.column_mut(column) {
@@ -36,4 +36,10 @@ pub(super) async fn run(config: &Config, args: LimitsArgs) -> Result<ExitCode, F
     }
     output::print(output::table_text(&table)).map_err(writing)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Some orgs tell a negative rest: more was used than allowed.
+fn spelled(n: i64) -> String {
+    let sign = if n < 0 { "-" } else { "" };
+    format!("{sign}{}", output::grouped(n.unsigned_abs()))
 }

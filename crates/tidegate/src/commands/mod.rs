@@ -12,13 +12,14 @@ mod sync;
 mod verify;
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Args, Command, EmulatorCommand};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::output::say;
+use crate::output::{is_watched, say};
 
 /// Runs what was typed.
 pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
@@ -37,41 +38,84 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     }
 }
 
-/// A token that Ctrl-C or SIGTERM cancels. A second Ctrl-C ends the process at once (130).
+/// What the shell shows for a process that Ctrl-C ended, and for one that SIGTERM ended.
+const INTERRUPTED: u8 = 130;
+const TERMINATED: u8 = 143;
+
+/// Whether it was SIGTERM that asked us to stop.
+static BY_SIGTERM: AtomicBool = AtomicBool::new(false);
+
+/// The exit code of work that was interrupted before its end.
+pub(crate) fn interrupted() -> ExitCode {
+    ExitCode::from(if BY_SIGTERM.load(Ordering::Relaxed) { TERMINATED } else { INTERRUPTED })
+}
+
+/// A token that Ctrl-C or SIGTERM cancels. A second one ends the process at once.
 pub(crate) fn interruption() -> CancellationToken {
     let token = CancellationToken::new();
     let cancelled = token.clone();
+    let mut signals = Signals::new();
     tokio::spawn(async move {
-        wait_for_signal().await;
+        let by_sigterm = signals.next().await;
+        BY_SIGTERM.store(by_sigterm, Ordering::Relaxed);
         cancelled.cancel();
-        say("stopping; once more to stop at once");
-        wait_for_signal().await;
-        std::process::exit(130);
+        // A terminal shows ^C where the cursor was.
+        let fresh_line = if is_watched() && !by_sigterm { "\n" } else { "" };
+        say(format!("{fresh_line}stopping; once more to stop at once"));
+        let by_sigterm = signals.next().await;
+        std::process::exit(i32::from(if by_sigterm { TERMINATED } else { INTERRUPTED }));
     });
     token
 }
 
+/// Ctrl-C and SIGTERM, listened to from the first moment on: one that comes between two waits is not lost.
 #[cfg(unix)]
-async fn wait_for_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).ok();
-    let terminated = async {
-        match terminate.as_mut() {
-            Some(signal) => signal.recv().await,
-            None => std::future::pending().await,
+struct Signals {
+    interrupt: Option<tokio::signal::unix::Signal>,
+    terminate: Option<tokio::signal::unix::Signal>,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        Self { interrupt: signal(SignalKind::interrupt()).ok(), terminate: signal(SignalKind::terminate()).ok() }
+    }
+
+    /// Waits for one; true for SIGTERM.
+    async fn next(&mut self) -> bool {
+        // Without a handler there is nothing to wait for.
+        async fn one(signal: Option<&mut tokio::signal::unix::Signal>) {
+            let received = match signal {
+                Some(signal) => signal.recv().await,
+                None => None,
+            };
+            if received.is_none() {
+                std::future::pending().await
+            }
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated => {}
+        tokio::select! {
+            () = one(self.interrupt.as_mut()) => false,
+            () = one(self.terminate.as_mut()) => true,
+        }
     }
 }
 
 #[cfg(not(unix))]
-async fn wait_for_signal() {
-    // Without a handler there is nothing to wait for.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) -> bool {
+        // Without a handler there is nothing to wait for.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        false
     }
 }
 

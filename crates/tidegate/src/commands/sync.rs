@@ -8,15 +8,12 @@ use tidegate_destinations::{inspect, open};
 use tidegate_sync::{Mode, Options, Outcome, Pipeline};
 
 use super::replica::{Prepared, prepare};
-use super::{interruption, print_json};
+use super::{interrupted, interruption, print_json};
 use crate::args::{PullArgs, Replica, SyncArgs};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::output::{counted, grouped, say};
+use crate::output::{counted, say};
 use crate::progress::Display;
-
-/// What the shell shows for a process that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
 
 pub(super) async fn pull(config: &Config, args: PullArgs) -> Result<ExitCode, Failure> {
     run(config, &args.replica, Mode::Load, args.json).await
@@ -30,6 +27,7 @@ pub(super) async fn sync(config: &Config, args: SyncArgs) -> Result<ExitCode, Fa
 async fn run(config: &Config, args: &Replica, mode: Mode, json: bool) -> Result<ExitCode, Failure> {
     let started = Instant::now();
     let Prepared { client, url, objects } = prepare(config, args).await?;
+    let wanted = objects.clone();
     let destination = open(&url).await?;
     let display = Display::new();
     let told = display.callback();
@@ -43,14 +41,13 @@ async fn run(config: &Config, args: &Replica, mode: Mode, json: bool) -> Result<
     drop(pipeline);
     let seconds = started.elapsed().as_secs_f64();
     let found = inspect(&url).await?;
-    let rows: u64 = found.iter().flat_map(|f| &f.tables).map(|t| t.rows).sum();
+    // The destination may hold further tables, of other runs.
+    let tables: Vec<_> = found.iter().flat_map(|f| &f.tables).filter(|table| wanted.contains(&table.object)).collect();
+    let rows: u64 = tables.iter().map(|t| t.rows).sum();
     let calls = client.requests_made();
     if json {
-        let tables: Vec<_> = found
-            .iter()
-            .flat_map(|f| &f.tables)
-            .map(|t| json!({ "object": t.object, "table": t.table, "rows": t.rows }))
-            .collect();
+        let tables: Vec<_> =
+            tables.iter().map(|t| json!({ "object": t.object, "table": t.table, "rows": t.rows })).collect();
         print_json(&json!({
             "destination": url.to_string(),
             "interrupted": outcome == Outcome::Interrupted,
@@ -62,11 +59,8 @@ async fn run(config: &Config, args: &Replica, mode: Mode, json: bool) -> Result<
     }
     if outcome == Outcome::Interrupted {
         say("stopped; started again, it goes on from here");
-        return Ok(if mode == Mode::Forever { ExitCode::SUCCESS } else { ExitCode::from(INTERRUPTED) });
+        return Ok(if mode == Mode::Forever { ExitCode::SUCCESS } else { interrupted() });
     }
     say(format!("{} in {url}, after {seconds:.1} s and {}", counted(rows, "row"), counted(calls, "API call")));
-    if mode == Mode::Load {
-        tracing::info!(rows = grouped(rows), "pulled");
-    }
     Ok(ExitCode::SUCCESS)
 }

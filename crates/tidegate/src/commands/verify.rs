@@ -11,7 +11,7 @@ use super::{interruption, print_json, writing};
 use crate::args::VerifyArgs;
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
-use crate::output::{self, grouped, say};
+use crate::output::{self, counted, grouped, say};
 use crate::progress::Display;
 
 pub(super) async fn run(config: &Config, args: VerifyArgs) -> Result<ExitCode, Failure> {
@@ -34,12 +34,12 @@ pub(super) async fn run(config: &Config, args: VerifyArgs) -> Result<ExitCode, F
         say(summary(&report, args.fields));
         return Ok(ExitCode::SUCCESS);
     }
-    say("not equal");
-    if !args.repair {
-        say(
-            "\nhint: changes that are on their way show as differences; let `tidegate sync --once` run, or add --repair",
-        );
-    }
+    say(format!("not equal: {}", differences(&report)));
+    say(if args.repair {
+        "\nhint: the org changed meanwhile, or refused a repair; run it again"
+    } else {
+        "\nhint: changes that are on their way show as differences; let `tidegate sync --once` run, or add --repair"
+    });
     Ok(ExitCode::from(Exit::Failed as u8))
 }
 
@@ -48,7 +48,30 @@ pub(super) fn summary(report: &VerifyReport, fields: bool) -> String {
     let sum = |of: fn(&tidegate_sync::TableReport) -> u64| grouped(report.tables.iter().map(of).sum());
     let how =
         if fields { "every field of every row compared" } else { "counts and change times of id ranges compared" };
-    format!("equal: {} rows of {} objects, {how}, {} API calls", sum(|t| t.rows), report.tables.len(), sum(|t| t.calls))
+    let repaired = report.tables.iter().map(|t| t.repaired).sum();
+    let repaired = if repaired > 0 { format!("; {} repaired", counted(repaired, "row")) } else { String::new() };
+    format!(
+        "equal: {} rows of {}, {how}, {} API calls{repaired}",
+        sum(|t| t.rows),
+        counted(report.tables.len() as u64, "object"),
+        sum(|t| t.calls)
+    )
+}
+
+/// `3 rows are missing, 5 differ in a field`.
+fn differences(report: &VerifyReport) -> String {
+    let sum = |of: fn(&Differences) -> u64| report.tables.iter().map(|t| of(&t.left)).sum::<u64>();
+    let found: Vec<String> = [
+        (sum(|d| d.missing), "missing"),
+        (sum(|d| d.extra), "not in the org any more"),
+        (sum(|d| d.stale), "with another change time"),
+        (sum(|d| d.different), "with another value"),
+    ]
+    .into_iter()
+    .filter(|(n, _)| *n > 0)
+    .map(|(n, what)| format!("{} {what}", counted(n, "row")))
+    .collect();
+    found.join(", ")
 }
 
 pub(super) fn table(report: &VerifyReport) -> String {

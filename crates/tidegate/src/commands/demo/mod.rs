@@ -15,17 +15,14 @@ use tidegate_sync::{Destination, Mode, Options, Outcome, Pipeline, SyncError, Ve
 use tokio_util::sync::CancellationToken;
 
 use super::emulator::{absolute, start, start_failure, temporary_folder};
-use super::{interruption, verify};
+use super::{interrupted, interruption, verify};
 use crate::args::DemoArgs;
 use crate::failure::Failure;
-use crate::output::{counted, grouped, say};
+use crate::output::{counted, grouped, program, quoted, say};
 use crate::progress::Display;
 
-/// What is replicated: standard objects and those that the seed adds.
+/// The standard objects that are replicated; custom ones are found.
 const OBJECTS: [&str; 8] = ["User", "Account", "Contact", "Lead", "Opportunity", "Case", "Task", "Event"];
-
-/// What the shell shows for a process that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
 
 pub(super) async fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
     let stop = interruption();
@@ -135,14 +132,16 @@ async fn work(args: &DemoArgs, dir: &Path, emulator: &Emulator, stop: &Cancellat
     let outcome = ended.inspect_err(|_| display.finish())?;
     if stop.is_cancelled() || (outcome == Outcome::Interrupted && edited.is_none()) {
         display.finish();
-        return Ok(interrupted(dir));
+        stopped(dir);
+        return Ok(interrupted());
     }
     if let Some(edited) = edited {
         display.line(format!("  {}", edited.inspect_err(|_| display.finish())?));
     }
     if pipeline(&display).run(Mode::Once, stop).await.inspect_err(|_| display.finish())? == Outcome::Interrupted {
         display.finish();
-        return Ok(interrupted(dir));
+        stopped(dir);
+        return Ok(interrupted());
     }
 
     display.line("\nProving that the copy equals the org ...");
@@ -150,7 +149,8 @@ async fn work(args: &DemoArgs, dir: &Path, emulator: &Emulator, stop: &Cancellat
     let report = match pipeline(&display).verify(options, stop).await {
         Err(error) if error.is_interrupted() => {
             display.finish();
-            return Ok(interrupted(dir));
+            stopped(dir);
+            return Ok(interrupted());
         }
         other => other.inspect_err(|_| display.finish())?,
     };
@@ -161,7 +161,7 @@ async fn work(args: &DemoArgs, dir: &Path, emulator: &Emulator, stop: &Cancellat
             .hint("this is a bug in Tidegate; please report it with the table above"));
     }
     say(format!("\n{}", verify::summary(&report, true)));
-    say(format!("{} API calls in all; everything is in {}", grouped(client.requests_made()), dir.display()));
+    say(format!("the copy is {}, made with {} API calls", replica(dir).display(), grouped(client.requests_made())));
     next_steps(dir, args.once);
     if args.once {
         return Ok(ExitCode::SUCCESS);
@@ -170,7 +170,9 @@ async fn work(args: &DemoArgs, dir: &Path, emulator: &Emulator, stop: &Cancellat
     let ended = follower.await.map_err(|e| Failure::failed("the follower ended early").with_cause(&e))?;
     display.finish();
     ended?;
-    Ok(interrupted_quietly(dir))
+    // After the proof, Ctrl-C is how the demo is meant to end.
+    stopped(dir);
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn sign_in(dir: &Path, emulator: &Emulator) -> Result<Client, Failure> {
@@ -244,25 +246,25 @@ async fn until_live(
 }
 
 fn next_steps(dir: &Path, ended: bool) {
-    let config = dir.join("tidegate.toml");
+    let program = program();
+    let config = quoted(&dir.join("tidegate.toml").display().to_string());
     say("\nTo try next:");
-    say(format!("  sqlite3 {} 'SELECT Name, Email FROM Contact LIMIT 5'", replica(dir).display()));
-    say(format!("  tidegate --config {} status", config.display()));
+    say(format!("  sqlite3 {} 'SELECT Name, Email FROM Contact LIMIT 5'", quoted(&replica(dir).display().to_string())));
+    say(format!("  {program} --config {config} status"));
     if ended {
-        say(format!("  tidegate demo --dir {}      goes on from here, and waits for you", dir.display()));
+        say(format!("  {}      goes on from here, and waits for you", again(dir)));
     } else {
-        say(format!("  tidegate --config {} query 'SELECT Id, Name FROM Account LIMIT 5'", config.display()));
+        say(format!("  {program} --config {config} query 'SELECT Id, Name FROM Account LIMIT 5'"));
+        say(format!("  {program} --config {config} verify --fields"));
         say("\nThe org stays up and the copy follows it until Ctrl-C.");
     }
 }
 
-fn interrupted(dir: &Path) -> ExitCode {
-    say(format!("stopped; `tidegate demo --dir {}` goes on from here", dir.display()));
-    ExitCode::from(INTERRUPTED)
+/// The command that goes on in this folder.
+fn again(dir: &Path) -> String {
+    format!("{} demo --dir {}", program(), quoted(&dir.display().to_string()))
 }
 
-/// After the proof, Ctrl-C is how the demo is meant to end.
-fn interrupted_quietly(dir: &Path) -> ExitCode {
-    say(format!("stopped; `tidegate demo --dir {}` goes on from here", dir.display()));
-    ExitCode::SUCCESS
+fn stopped(dir: &Path) {
+    say(format!("stopped; `{}` goes on from here", again(dir)));
 }
