@@ -32,7 +32,7 @@ use crate::{ApiError, Millis, Org, RecordId};
 pub struct Seed {
     /// The same number gives the same org.
     pub number: u64,
-    /// How many contacts. The others are in proportion: a fifth as many accounts, a tenth as many opportunities,
+    /// How many live contacts. The others are in proportion: a fifth as many accounts, a tenth as many opportunities,
     /// cases, leads and tasks, a twentieth as many events and shipments.
     pub contacts: u64,
 }
@@ -101,7 +101,7 @@ fn instance_of(id: RecordId) -> [u8; 2] {
     [bytes[3], bytes[4]]
 }
 
-/// How many records there are of each object.
+/// How many records there are of each object, live and in the recycle bin.
 #[derive(Debug, Clone, Copy)]
 struct Counts {
     users: u64,
@@ -118,19 +118,21 @@ struct Counts {
 }
 
 impl Counts {
+    /// Places for so many live contacts and the others in proportion; those in the recycle bin come on top.
     fn of(contacts: u64) -> Self {
+        let places = |live: u64| live + live / (DELETED_EVERY - 1);
         Self {
             users: 30,
-            accounts: contacts / 5,
-            contacts,
-            opportunities: contacts / 10,
-            cases: contacts / 10,
-            leads: contacts / 10,
-            tasks: contacts / 10,
-            events: contacts / 20,
-            shipments: contacts / 20,
-            lines: contacts / 10,
-            notes: contacts / 50,
+            accounts: places(contacts / 5),
+            contacts: places(contacts),
+            opportunities: places(contacts / 10),
+            cases: places(contacts / 10),
+            leads: places(contacts / 10),
+            tasks: places(contacts / 10),
+            events: places(contacts / 20),
+            shipments: places(contacts / 20),
+            lines: places(contacts / 10),
+            notes: places(contacts / 50),
         }
     }
 }
@@ -229,7 +231,8 @@ impl Making {
         let created_by = self.any_user(rng);
         let modified_by = if modified == created { created_by } else { self.any_user(rng) };
         // The recycle bin keeps 15 days.
-        let deleted = in_bin(place).then(|| whole_second(self.now - SECOND - self.below_millis(rng, DAY * 14)));
+        let deleted =
+            in_bin(place).then(|| whole_second(self.now - SECOND - self.below_millis(rng, DAY * 14)).max(modified));
         Audit { created, created_by, modified, modified_by, stamp, deleted }
     }
 

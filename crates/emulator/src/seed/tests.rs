@@ -44,7 +44,7 @@ fn proportions_are_kept() {
         .store
         .tables()
         .filter(|(_, t)| !t.is_empty())
-        .map(|(object, t)| (org.schema.object(object).name.as_str(), (t.len(), t.len() - t.live_len())))
+        .map(|(object, t)| (org.schema.object(object).name.as_str(), (t.live_len(), t.len() - t.live_len())))
         .collect();
     let expected = BTreeMap::from([
         ("Account", (200, 3)),
