@@ -3,7 +3,7 @@
 use serde_json::json;
 use tidegate_emulator::faults::{Action, Match, Plan};
 use tidegate_emulator::settings::Settings;
-use tidegate_sync::{Mode, Outcome, Progress, VerifyOptions};
+use tidegate_sync::{Mode, Outcome, Pipeline, Progress, VerifyOptions};
 use tokio_util::sync::CancellationToken;
 
 use crate::bench::{Bench, settings, within};
@@ -174,4 +174,26 @@ async fn an_empty_table() {
     bench.sync().await;
     assert!(bench.store.rows("Lead").is_empty());
     bench.assert_equal().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn into_a_file_and_on_from_there() {
+    let bench = Bench::start(Settings { bulk_page_rows: 60, ..settings() }, 300, ALL).await;
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", dir.path().join("replica.db").display());
+    for round in 0..3 {
+        let destination = tidegate_destinations::open(&url.parse().unwrap()).await.unwrap();
+        let run = Pipeline::new(bench.client.clone(), destination, bench.options());
+        let stop = CancellationToken::new();
+        assert_eq!(within(run.run(Mode::Once, &stop)).await.unwrap(), Outcome::Done);
+        let report = within(run.verify(VerifyOptions { repair: false, fields: true }, &stop)).await.unwrap();
+        assert!(report.is_equal(), "{report:#?}");
+        let contacts = report.tables.iter().find(|t| t.object == "Contact").unwrap();
+        assert_eq!(contacts.rows, bench.ids("Contact").len() as u64);
+        drop(run);
+        for id in bench.ids("Contact").iter().skip(round).step_by(9) {
+            bench.update("Contact", id, json!({ "LastName": format!("Round {round}"), "Title": null })).await;
+        }
+        bench.contact("New").await;
+    }
 }
