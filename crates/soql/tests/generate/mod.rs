@@ -430,6 +430,44 @@ pub(crate) fn query(apex: Apex) -> BoxedStrategy<Query> {
     query_of_depth(apex, 2)
 }
 
+/// A query of a few words, in which a change is likely to meet the grammar's borders.
+pub(crate) fn short_query() -> BoxedStrategy<Query> {
+    let bare = || FieldPath { segments: vec![named("a")] };
+    let compare = |n: i64| {
+        Condition::Compare(Comparison {
+            left: Operand::Field(bare()),
+            operator: Operator::Eq,
+            right: Right::Value(value_of(Decimal::from(n), Literal::Number)),
+            span: Span::default(),
+        })
+    };
+    let conditions = vec![
+        compare(1),
+        Condition::Not(Box::new(compare(1))),
+        Condition::And(vec![compare(1), compare(2)]),
+        Condition::Or(vec![compare(1), compare(2), compare(3)]),
+        Condition::And(vec![compare(1), Condition::Or(vec![compare(2), compare(3)])]),
+        Condition::Or(vec![compare(1), Condition::Not(Box::new(compare(2)))]),
+    ];
+    let key = move || Operand::Field(bare());
+    let having = conditions.clone();
+    (of(select(conditions)), of(of(select(having))), any::<bool>(), any::<bool>(), for_clauses(Apex(false)))
+        .prop_map(move |(condition, grouping, is_ordered, is_limited, for_clauses)| {
+            let from = From { object: FieldPath { segments: vec![named("A")] }, alias: None, also: Vec::new() };
+            let order = OrderItem { key: key(), direction: None, nulls: Some(Nulls::Last) };
+            Query {
+                condition,
+                group_by: grouping.is_some().then(|| GroupBy::Keys(vec![key()])),
+                having: grouping.flatten(),
+                order_by: if is_ordered { vec![order] } else { Vec::new() },
+                limit: is_limited.then_some(Count::Number(5, Span::default())),
+                for_clauses,
+                ..empty(vec![SelectItem::Field(FieldPath { segments: vec![named("a")] }, None)], from)
+            }
+        })
+        .boxed()
+}
+
 /// A change to a text, by its words and signs.
 #[derive(Debug, Clone)]
 pub(crate) enum Mutation {
