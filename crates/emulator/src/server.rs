@@ -71,6 +71,8 @@ pub struct Config {
     pub private_key_pem: Option<String>,
     /// Where keys, credentials and the org are kept, so that it can be opened again.
     pub dir: Option<PathBuf>,
+    /// Whether the org is kept in `dir` too. Without it only keys and credentials are.
+    pub keep_org: bool,
     /// Starts with the clock standing still here (milliseconds since 1970), instead of real time.
     pub frozen_at: Option<crate::Millis>,
 }
@@ -87,6 +89,7 @@ impl Default for Config {
             identity: None,
             private_key_pem: None,
             dir: None,
+            keep_org: true,
             frozen_at: None,
         }
     }
@@ -152,7 +155,7 @@ impl Emulator {
             Listener::bind(config.pubsub_listen).await?,
         );
         let clock = config.frozen_at.map_or_else(Clock::new, Clock::frozen);
-        let dir = config.dir.clone();
+        let (dir, keep_org) = (config.dir.clone(), config.keep_org);
         let prepared = tokio::task::spawn_blocking(move || prepare(&config, &clock).map(|prepared| (prepared, clock)));
         let ((org, keys, credentials), clock) = prepared.await??;
 
@@ -165,7 +168,7 @@ impl Emulator {
         tls.spawn(door("https"), Some(keys.tls(&["h2", "http/1.1"])?), &tasks, &stop);
         let grpc = Door { router: grpc::routes(state.clone()), ..door("https") };
         pubsub.spawn(grpc, Some(keys.tls(&["h2"])?), &tasks, &stop);
-        let keeper = dir.clone().map(|dir| {
+        let keeper = dir.clone().filter(|_| keep_org).map(|dir| {
             let keep = keep::keep(dir, state.clone(), quiet.clone());
             tokio::spawn(keep)
         });
@@ -305,7 +308,7 @@ fn prepare(config: &Config, clock: &Clock) -> Result<(Org, Keys, Credentials), S
     let dir = config.dir.as_deref();
     let keys = Keys::load_or_make(dir, config.private_key_pem.as_deref())?;
     let identity = Identity::load_or_make(dir, config.identity.clone())?;
-    let kept = dir.map(|dir| keep::load(dir, &config.settings)).transpose()?.flatten();
+    let kept = dir.filter(|_| config.keep_org).map(|dir| keep::load(dir, &config.settings)).transpose()?.flatten();
     let mut org = match kept {
         Some(kept) => {
             // Time never runs backwards in an org, not even one whose clock was moved before it was kept.

@@ -28,6 +28,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<ExitCode, Failure> {
         seed: (args.rows > 0).then_some(SeedConfig { number: args.seed, contacts: args.rows }),
         settings,
         dir: Some(dir.clone()),
+        keep_org: !temporary,
         ..Config::default()
     };
     let emulator = start(config).await?;
