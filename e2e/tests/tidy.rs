@@ -1,5 +1,7 @@
 //! The house rules that a program can check.
 
+#![allow(clippy::unwrap_used, reason = "a test ends there")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
