@@ -75,6 +75,10 @@ fn is_known_shape(source: &str, error: &ParseError) -> Option<&'static str> {
     if expected.starts_with("the name of a scope") && after.starts_with('.') {
         return Some("a scope with a dot: the judge reads any dotted name as one");
     }
+    let second_to_last = before.split_whitespace().rev().nth(1).unwrap_or_default();
+    if found == "," && second_to_last.eq_ignore_ascii_case("SCOPE") {
+        return Some("a second entry after USING SCOPE: the reference has one");
+    }
     let has_digit_after_dot =
         found.split('.').nth(1).is_some_and(|part| part.starts_with(|c: char| c.is_ascii_digit()));
     if has_digit_after_dot || expected == "a name right after the dot" {
@@ -219,8 +223,12 @@ fn generated(seed: u64) -> Vec<String> {
     while queries.len() < VALID {
         queries.push(valid.new_tree(&mut runner).expect("a query").current().to_string());
     }
-    let any_length = prop_oneof![query(Apex(false)), short_query()];
-    let damaged = (any_length, vec(mutation(), 1..3)).prop_map(|(query, changes)| mutated(&query, &changes));
+    // One change to a short query is the likeliest to land just beside the grammar's borders.
+    let damaged = prop_oneof![
+        1 => (query(Apex(false)), vec(mutation(), 1..3)),
+        3 => (short_query(), vec(mutation(), 1..2)),
+    ]
+    .prop_map(|(query, changes)| mutated(&query, &changes));
     while queries.len() < VALID + DAMAGED {
         queries.push(damaged.new_tree(&mut runner).expect("a query").current());
     }

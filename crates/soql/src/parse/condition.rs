@@ -86,6 +86,9 @@ impl Parser<'_> {
         let (operator, length) = match token.kind {
             Kind::Eq => (Operator::Eq, 1),
             Kind::Ne => (Operator::Ne, 1),
+            // Salesforce's published grammar lets white space into these two.
+            Kind::Lt if self.is_kind(1, Kind::Eq) => (Operator::Le, 2),
+            Kind::Gt if self.is_kind(1, Kind::Eq) => (Operator::Ge, 2),
             Kind::Lt => (Operator::Lt, 1),
             Kind::Le => (Operator::Le, 1),
             Kind::Gt => (Operator::Gt, 1),

@@ -30,6 +30,7 @@ const ACCEPTED: &[(&str, &str)] = &[
     ("SELECT a FROM A GROUP BY ROLLUP(a, CALENDAR_YEAR(b)) HAVING COUNT(Id) > 1 AND (MIN(a) < 5 OR MAX(a) > 7)", ""),
     ("SELECT a FROM A GROUP BY CUBE(a) ORDER BY GROUPING(a) DESC NULLS LAST, a ASC, COUNT(Id) NULLS FIRST", ""),
     ("SELECT a FROM A WHERE a <> 1", "SELECT a FROM A WHERE a != 1"),
+    ("SELECT a FROM A WHERE a < = 1 AND b > = 2", "SELECT a FROM A WHERE a <= 1 AND b >= 2"),
     ("SELECT a FROM A WHERE ((a = 1)) AND (b = 2 AND c = 3)", "SELECT a FROM A WHERE a = 1 AND (b = 2 AND c = 3)"),
     ("SELECT a FROM A WHERE NOT a = 1", ""),
     ("SELECT a FROM A WHERE a = 1 AND (NOT (NOT b = 2))", ""),

@@ -531,12 +531,12 @@ pub(crate) fn mutation() -> impl Strategy<Value = Mutation> {
         ]
     };
     prop_oneof![
-        any::<Index>().prop_map(Mutation::Delete),
-        (any::<Index>(), any::<Index>()).prop_map(|(a, b)| Mutation::Swap(a, b)),
-        (any::<Index>(), token()).prop_map(|(at, token)| Mutation::Insert(at, token)),
-        (any::<Index>(), token()).prop_map(|(at, token)| Mutation::Replace(at, token)),
-        (any::<Index>(), fragment()).prop_map(|(at, fragment)| Mutation::Insert(at, fragment)),
-        (any::<Index>(), 2usize..7).prop_map(|(at, length)| Mutation::Cut(at, length)),
+        1 => any::<Index>().prop_map(Mutation::Delete),
+        1 => (any::<Index>(), any::<Index>()).prop_map(|(a, b)| Mutation::Swap(a, b)),
+        1 => (any::<Index>(), token()).prop_map(|(at, token)| Mutation::Insert(at, token)),
+        1 => (any::<Index>(), token()).prop_map(|(at, token)| Mutation::Replace(at, token)),
+        4 => (any::<Index>(), fragment()).prop_map(|(at, fragment)| Mutation::Insert(at, fragment)),
+        1 => (any::<Index>(), 2usize..7).prop_map(|(at, length)| Mutation::Cut(at, length)),
     ]
 }
 
