@@ -144,12 +144,8 @@ impl Editor {
         if writes.is_empty() {
             return;
         }
-        let context = WriteContext {
-            now: state.now(),
-            user: org.settings.admin_id,
-            origin: String::new(),
-            all_or_none,
-        };
+        let context =
+            WriteContext { now: state.now(), user: org.settings.admin_id, origin: String::new(), all_or_none };
         for result in org.write(&context, writes) {
             match result {
                 Ok(_) => self.edits.saved += 1,
@@ -182,9 +178,7 @@ impl Editor {
                 let call = Upsert { object: name(object), key, value, fields: json(fields), update_only };
                 client.send(&call).await.map(|_| ())
             }
-            Write::Delete { object, id } => {
-                client.send(&Delete { object: name(object), id: id.to_string() }).await
-            }
+            Write::Delete { object, id } => client.send(&Delete { object: name(object), id: id.to_string() }).await,
             // REST has no door for these.
             write @ (Write::HardDelete { .. } | Write::Undelete { .. }) => {
                 self.write(false, |_, _| vec![write]);
@@ -206,11 +200,8 @@ impl Editor {
             self.make_job(&org)
         };
         let Some((spec, csv)) = job else { return };
-        let wait = Wait {
-            first: Duration::from_millis(5),
-            cap: Duration::from_millis(50),
-            deadline: Duration::from_secs(10),
-        };
+        let wait =
+            Wait { first: Duration::from_millis(5), cap: Duration::from_millis(50), deadline: Duration::from_secs(10) };
         let length = csv.len() as u64;
         let body = stream::iter([Ok::<_, std::io::Error>(csv.into())]);
         match self.client.bulk().ingest(spec, body, Some(length), wait).await {

@@ -48,10 +48,7 @@ pub type Rows = BTreeMap<String, Vec<Option<String>>>;
 /// Whether a table has a column for this field: all have one but those put together from others and those that hold
 /// files.
 fn has_column(field: &Field) -> bool {
-    !matches!(
-        field.ty,
-        FieldType::Address | FieldType::Location | FieldType::Base64 | FieldType::Complexvalue
-    )
+    !matches!(field.ty, FieldType::Address | FieldType::Location | FieldType::Base64 | FieldType::Complexvalue)
 }
 
 /// The fields whose values a replica of this object holds.
@@ -163,8 +160,7 @@ pub fn compare(object: &ObjectType, org: &Rows, replica: &Rows, odd_columns: &[S
         org,
         replica,
     };
-    let mut found: Vec<Difference> =
-        odd_columns.iter().map(|name| difference("(columns)", name, None, None)).collect();
+    let mut found: Vec<Difference> = odd_columns.iter().map(|name| difference("(columns)", name, None, None)).collect();
     let ids: BTreeSet<&String> = org.keys().chain(replica.keys()).collect();
     for id in ids {
         match (org.get(id), replica.get(id)) {
@@ -189,7 +185,8 @@ mod tests {
     #[test]
     fn every_kind_of_difference_is_found() {
         let mut object = ObjectType::new("Thing", "Thing", "Things", None);
-        object.fields = vec![Field::new("Id", "Id", FieldType::Id, 18), Field::new("Name", "Name", FieldType::String, 9)];
+        object.fields =
+            vec![Field::new("Id", "Id", FieldType::Id, 18), Field::new("Name", "Name", FieldType::String, 9)];
         let row = |id: &str, name: Option<&str>| (id.to_owned(), vec![Some(id.to_owned()), name.map(str::to_owned)]);
         let org = Rows::from([row("1", Some("a")), row("2", Some("b")), row("3", None), row("5", None)]);
         let replica = Rows::from([row("1", Some("a")), row("2", Some("B")), row("4", None), row("5", Some(""))]);

@@ -227,10 +227,10 @@ impl World {
     /// # Errors
     /// What stopped it.
     pub async fn once(&self) -> Result<Outcome, SyncError> {
-        let pipeline = self.pipeline().await.map_err(|error| SyncError {
-            phase: tidegate_sync::Phase::Open,
-            cause: error.into(),
-        })?;
+        let pipeline = self
+            .pipeline()
+            .await
+            .map_err(|error| SyncError { phase: tidegate_sync::Phase::Open, cause: error.into() })?;
         pipeline.run(Mode::Once, &CancellationToken::new()).await
     }
 
