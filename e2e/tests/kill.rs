@@ -3,6 +3,8 @@
 //! `TIDEGATE_BIN` names the program; otherwise the one beside this test is taken, built first when it is missing.
 //! `TIDEGATE_KILLS=N` kills it so often (50 unless said otherwise).
 
+#![allow(clippy::unwrap_used, reason = "a test ends there")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! Without any failure: every object, every kind of edit.
 
+#![allow(clippy::unwrap_used, reason = "a test ends there")]
+
 use tidegate_e2e::{World, WorldOptions};
 use tidegate_sync::Outcome;
 

@@ -4,6 +4,8 @@
 //! `TIDEGATE_SIM_SEEDS=N` runs so many seeds (200 unless said otherwise), `TIDEGATE_SIM_SEED=123` this one alone.
 //! With `TIDEGATE_TEST_POSTGRES` set, a few seeds replicate into Postgres as well.
 
+#![allow(clippy::unwrap_used, reason = "a test ends there")]
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,8 @@
 //! One failure at a time, while a snapshot is taken and while changes are followed: afterwards org and replica are
 //! equal, and what has to be said was said.
 
+#![allow(clippy::unwrap_used, reason = "a test ends there")]
+
 use std::collections::BTreeMap;
 use std::future::Future;
 
@@ -13,6 +15,9 @@ use tidegate_sync::{Outcome, Progress};
 
 const HOUR: i64 = 3_600_000;
 const CONCURRENT: &str = r#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"ConcurrentRequests (Concurrent API Requests) Limit exceeded."}]"#;
+
+/// Makes something go wrong.
+type Harm = Box<dyn Fn(&World) + Send>;
 
 /// How often a fault meets requests of one kind: twice, as what is done about a failure may itself fail. A new token
 /// that is refused as well would mean that signing in does not help, so that one comes once.
@@ -118,7 +123,7 @@ async fn requests_while_following() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_that_end() {
-    let streams: Vec<(&str, Box<dyn Fn(&World) + Send>)> = vec![
+    let streams: Vec<(&str, Harm)> = vec![
         ("unavailable", Box::new(|w| w.emulator.org().write().events.fail_stream_after(3, StreamFailure::Unavailable))),
         ("refused token", Box::new(|w| w.emulator.org().write().events.fail_stream_after(3, StreamFailure::Auth))),
         ("internal error", Box::new(|w| w.emulator.org().write().events.fail_stream_after(3, StreamFailure::Internal))),
@@ -174,7 +179,6 @@ async fn streams_that_end() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_that_are_repeated_or_say_too_little() {
-    type Harm = Box<dyn Fn(&World) + Send>;
     fn events(world: &World, harm: impl Fn(&mut tidegate_emulator::Org, i64)) {
         let now = world.emulator.clock().now();
         harm(&mut world.emulator.org().write(), now);

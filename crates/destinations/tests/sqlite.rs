@@ -60,6 +60,29 @@ async fn a_second_writer_is_told() {
 }
 
 #[tokio::test]
+async fn whoever_comes_after_an_abandoned_write_waits_for_its_end() {
+    let files = Files::new();
+    let tables = [conformance::table(0, "Widget__c")];
+    let first = Sqlite::open(&files.path("left")).await.unwrap();
+    first.open(ORG, &tables).await.unwrap();
+    // Begun and dropped, with the destination itself: the work goes on in its thread.
+    let batch = batch(0..20_000);
+    assert!(futures::FutureExt::now_or_never(first.apply(&batch)).is_none());
+    drop(first);
+    assert!(matches!(Sqlite::open(&files.path("left")).await, Err(DestinationError::InUse { .. })));
+    let second = loop {
+        match Sqlite::open(&files.path("left")).await {
+            Err(DestinationError::InUse { .. }) => tokio::task::yield_now().await,
+            other => break other.unwrap(),
+        }
+    };
+    // Nothing moves under it any more: rows and position are both there.
+    let found = second.open(ORG, &tables).await.unwrap();
+    assert_eq!(found.follow, Some(batch.checkpoint));
+    assert!(second.apply(&self::batch(0..1)).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_database_is_left_alone() {
     let files = Files::new();
     std::fs::write(files.path("a"), "a shopping list, by no means a database, and long enough to be read as one")

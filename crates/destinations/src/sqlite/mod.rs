@@ -20,6 +20,7 @@ mod stage;
 pub(crate) use error::sqlite as failure;
 
 use std::fs::File;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -40,10 +41,24 @@ use crate::names::{column_name, quote, stage_name, table_name};
 pub struct Sqlite {
     label: Arc<str>,
     /// One connection: SQLite has one writer. It is lent to a blocking thread for each piece of work.
-    connection: Arc<Mutex<Connection>>,
+    connection: Arc<Mutex<Writer>>,
     tables: RwLock<Arc<Vec<SqlTable>>>,
-    /// Held while this value lives, so that a second process is told instead of being mixed in.
+}
+
+/// The connection, and the right to write by it. They end together: work that was begun goes on in its thread when
+/// whoever asked for it is gone, and until it is over nobody else may write.
+struct Writer {
+    connection: Connection,
+    /// So that a second process is told instead of being mixed in.
     _lock: File,
+}
+
+impl Deref for Writer {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
 }
 
 /// A table with its names and statements, made once.
@@ -142,7 +157,8 @@ impl Sqlite {
             blocking(move || open::connect(&path, &label, pages_max)).await?
         };
         let (connection, lock) = opened;
-        Ok(Self { label, connection: Arc::new(Mutex::new(connection)), tables: RwLock::default(), _lock: lock })
+        let writer = Writer { connection, _lock: lock };
+        Ok(Self { label, connection: Arc::new(Mutex::new(writer)), tables: RwLock::default() })
     }
 
     fn table(&self, id: TableId) -> Result<(Arc<Vec<SqlTable>>, usize), DestinationError> {
@@ -163,10 +179,10 @@ impl Sqlite {
     {
         let mut guard = self.lend().await?;
         let label = self.label.clone();
-        blocking(move || work(&mut guard, &label)).await
+        blocking(move || work(&mut guard.connection, &label)).await
     }
 
-    async fn lend(&self) -> Result<OwnedMutexGuard<Connection>, DestinationError> {
+    async fn lend(&self) -> Result<OwnedMutexGuard<Writer>, DestinationError> {
         let guard = self.connection.clone().lock_owned().await;
         // A page whose future was dropped in the middle leaves its transaction open.
         if !guard.is_autocommit() {
