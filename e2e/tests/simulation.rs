@@ -332,6 +332,11 @@ async fn simulate(seed: u64, postgres: Option<String>) -> Result<Figures, String
         figures.edits += simulation.editor.edits;
         let mended = |p: &&Progress| matches!(p, Progress::ReplayLost { .. } | Progress::Reloading { .. });
         figures.mended = simulation.world.told().iter().filter(mended).count() as u64;
+        if let Place::Postgres { url, schema } = &simulation.world.place {
+            let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+            tokio::spawn(connection);
+            client.batch_execute(&format!("DROP SCHEMA IF EXISTS \"{schema}\" CASCADE")).await?;
+        }
         outcome.map(|()| figures)
     };
     let outcome: Result<Figures, ReadError> = match tokio::time::timeout(WORLD_MAX, work).await {

@@ -130,13 +130,15 @@ async fn match_table(destination: &Postgres, tx: &Transaction<'_>, table: &SqlTa
             }
         }
     }
-    // Without its key, changes would be doubled instead of applied.
+    // Without its key, changes would be doubled instead of applied. The catalogue is read as it stands: functions such as
+    // pg_get_indexdef may be called for indexes of other schemas first, and fail on one that is dropped just then.
     let key = tx
         .query_opt(
             "SELECT 1 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
+             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0] \
              WHERE n.nspname = $1 AND c.relname = $2 AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1 \
-             AND pg_get_indexdef(i.indexrelid, 1, true) = ANY($3)",
-            &[&destination.schema, &table.name, &vec![table.columns[0].clone(), table.id_column()]],
+             AND i.indpred IS NULL AND a.attname = $3",
+            &[&destination.schema, &table.name, &table.columns[0]],
         )
         .await
         .map_err(look())?;
