@@ -50,6 +50,13 @@ pub(super) async fn make(
 ) -> Result<Edits, Failure> {
     let mut edits = Edits::default();
     let contacts = ids(client, "SELECT Id FROM Contact ORDER BY LastModifiedDate DESC, Id LIMIT 200").await?;
+    // Salesforce lets no contact go that a case belongs to.
+    let free = ids(
+        client,
+        "SELECT Id FROM Contact WHERE Id NOT IN (SELECT ContactId FROM Case WHERE ContactId != null) \
+         ORDER BY LastModifiedDate, Id LIMIT 50",
+    )
+    .await?;
     let accounts = ids(client, "SELECT Id FROM Account ORDER BY Id LIMIT 200").await?;
 
     let mut made = Vec::new();
@@ -80,7 +87,7 @@ pub(super) async fn make(
         client.send(&Update { object: "Contact".to_owned(), id: id.clone(), fields }).await?;
         edits.updated += 1;
     }
-    let doomed: Vec<&String> = made.iter().take(DELETES / 2).chain(contacts.iter().rev().take(DELETES / 2)).collect();
+    let doomed: Vec<&String> = made.iter().take(DELETES / 2).chain(free.iter().take(DELETES / 2)).collect();
     for id in &doomed {
         if stop.is_cancelled() {
             return Ok(edits);

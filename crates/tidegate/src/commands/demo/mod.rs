@@ -5,13 +5,13 @@ mod edits;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tidegate_client::{Client, ClientConfig, Credentials, OrgLogin};
-use tidegate_destinations::{DestinationUrl, open};
+use tidegate_destinations::{DestinationUrl, TableProgress, inspect, open};
 use tidegate_emulator::server::{Config, Emulator, SeedConfig};
 use tidegate_emulator::settings::Settings;
-use tidegate_sync::{Destination, Mode, Options, Outcome, Pipeline, SyncError, VerifyOptions};
+use tidegate_sync::{Mode, Options, Outcome, Pipeline, SyncError, VerifyOptions};
 use tokio_util::sync::CancellationToken;
 
 use super::emulator::{absolute, start, start_failure, temporary_folder};
@@ -20,6 +20,9 @@ use crate::args::DemoArgs;
 use crate::failure::Failure;
 use crate::output::{counted, grouped, program, quoted, say};
 use crate::progress::Display;
+
+/// How often the copy is looked at while the snapshot runs.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// The standard objects that are replicated; custom ones are found.
 const OBJECTS: [&str; 8] = ["User", "Account", "Contact", "Lead", "Opportunity", "Case", "Task", "Event"];
@@ -114,14 +117,17 @@ async fn work(args: &DemoArgs, dir: &Path, emulator: &Emulator, stop: &Cancellat
         "\nReplicating {} into {url}: a snapshot by Bulk API 2.0, then every change ...",
         counted(objects.len() as u64, "object")
     ));
+    let resumed = live_tables(&url).await >= objects.len();
     let started = Instant::now();
     let (follow_stop, follower) = follow(pipeline(&display), stop);
-    let edited = match until_live(&destination, &url, objects.len(), &follower, stop).await {
+    let edited = match until_live(&url, objects.len(), &follower, stop).await {
         Ready::Live => {
-            display.line(format!(
-                "  snapshot complete after {:.1} s\n\nEditing the org while the copy follows ...",
-                started.elapsed().as_secs_f64()
-            ));
+            display.line(if resumed {
+                "  the snapshot is there from an earlier run".to_owned()
+            } else {
+                format!("  snapshot complete after {:.1} s", started.elapsed().as_secs_f64())
+            });
+            display.line("\nEditing the org while the copy follows ...");
             Some(edits::make(&client, emulator, args.seed, stop).await)
         }
         Ready::Stopped | Ready::Ended => None,
@@ -220,14 +226,7 @@ enum Ready {
 }
 
 /// Waits until every table can be read.
-async fn until_live(
-    _destination: &Arc<dyn Destination>,
-    url: &DestinationUrl,
-    tables: usize,
-    follower: &Follower,
-    stop: &CancellationToken,
-) -> Ready {
-    use tidegate_destinations::{TableProgress, inspect};
+async fn until_live(url: &DestinationUrl, tables: usize, follower: &Follower, stop: &CancellationToken) -> Ready {
     loop {
         if stop.is_cancelled() {
             return Ready::Stopped;
@@ -235,13 +234,18 @@ async fn until_live(
         if follower.is_finished() {
             return Ready::Ended;
         }
-        if let Ok(Some(found)) = inspect(url).await {
-            let live = found.tables.iter().filter(|t| t.progress == TableProgress::Live).count();
-            if live >= tables {
-                return Ready::Live;
-            }
+        if live_tables(url).await >= tables {
+            return Ready::Live;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// How many tables can be read. A file that cannot be looked at now is looked at again soon.
+async fn live_tables(url: &DestinationUrl) -> usize {
+    match inspect(url).await {
+        Ok(Some(found)) => found.tables.iter().filter(|t| t.progress == TableProgress::Live).count(),
+        _ => 0,
     }
 }
 

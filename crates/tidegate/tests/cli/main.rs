@@ -1,0 +1,42 @@
+//! The binary from outside: what is typed, and everything that comes back.
+
+#[cfg(unix)]
+mod bench;
+#[cfg(unix)]
+mod machine;
+#[cfg(unix)]
+mod secrets;
+#[cfg(unix)]
+mod stopping;
+#[cfg(unix)]
+mod transcript;
+
+#[cfg(unix)]
+mod transcripts {
+    use crate::transcript::check;
+
+    #[test]
+    fn configuration() {
+        check("configuration.txt");
+    }
+
+    #[test]
+    fn signing_in() {
+        check("signing-in.txt");
+    }
+
+    #[test]
+    fn queries() {
+        check("queries.txt");
+    }
+
+    #[test]
+    fn destinations() {
+        check("destinations.txt");
+    }
+
+    #[test]
+    fn replication() {
+        check("replication.txt");
+    }
+}
