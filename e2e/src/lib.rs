@@ -14,3 +14,8 @@ pub mod world;
 pub use edits::{Editor, Edits};
 pub use replica::Difference;
 pub use world::{Place, World, WorldOptions};
+
+/// Compiles the README's Rust.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -9,13 +9,13 @@ use clap::{Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "tidegate", version, disable_help_subcommand = true, max_term_width = 110)]
 #[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 environment (sign-in, network, \
-    limits), 4 done but some records were rejected.\n\nNew here? `tidegate demo` needs nothing but itself.")]
+    limits, disk), 4 done but some records were rejected, 130 interrupted.\n\nNew here? `tidegate demo` needs nothing but itself.")]
 pub(crate) struct Args {
     /// Configuration file; without it ./tidegate.toml, then tidegate/config.toml in the user's configuration folder.
-    #[arg(long, global = true, env = "TIDEGATE_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "TIDEGATE_CONFIG", value_name = "FILE", help_heading = "Everywhere")]
     pub(crate) config: Option<PathBuf>,
     /// More words on stderr; twice for everything.
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
     pub(crate) verbose: u8,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -186,8 +186,8 @@ pub(crate) struct QueryArgs {
     pub(crate) soql: String,
     #[command(flatten)]
     pub(crate) org: OrgArg,
-    /// Values for `:name` in the query, as NAME=VALUE. Quoted and typed for you: numbers, true/false, null, dates and
-    /// datetimes as such, everything else as text.
+    /// A value for `:name` in the query. Quoted and typed for you: numbers, true/false, null, dates and datetimes as
+    /// such, everything else as text ('42' is text, too). The same name again makes a list, for IN.
     #[arg(short = 'b', long = "bind", value_name = "NAME=VALUE")]
     pub(crate) binds: Vec<String>,
     /// By a Bulk query job instead of REST pages: for many rows. Writes CSV.

@@ -23,9 +23,9 @@ pub(crate) struct Config {
     pub(crate) orgs: BTreeMap<String, Org>,
     /// What `pull`, `sync`, `verify` and `status` work on when nothing is given.
     pub(crate) sync: Sync,
-    /// Where the file is: paths in it are relative to this folder.
+    /// The file itself: paths in it are relative to its folder.
     #[serde(skip)]
-    folder: PathBuf,
+    path: PathBuf,
 }
 
 /// How to sign in to an org.
@@ -116,15 +116,24 @@ impl Config {
 
     fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
         let mut config: Self = toml::from_str(text).map_err(|error| {
-            let mut failure = Failure::usage(format!("{} is not right", path.display()));
-            failure = failure.with_cause(&ConfigError(error.to_string().trim_end().replace('\n', "\n    ")));
+            // TOML's own rendering shows the line, which may hold a secret that somebody put there.
+            let at = error.span().map_or(0, |span| span.start);
+            let before = text.get(..at).unwrap_or(text);
+            let line = before.matches('\n').count() + 1;
+            let failure = Failure::usage(format!("{} is not right", path.display()))
+                .with_cause(&ConfigError { line, message: error.message().to_owned() });
             match suggestion(error.message()) {
                 Some(name) => failure.hint(format!("did you mean `{name}`?")),
                 None => failure,
             }
         })?;
-        config.folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        config.path = path.to_owned();
         Ok(config)
+    }
+
+    /// A path of the file, seen from here.
+    fn beside(&self, file: &Path) -> PathBuf {
+        self.path.parent().map_or_else(|| file.to_owned(), |folder| folder.join(file))
     }
 
     /// Signs in to the org of this name, to the default one, or to the one that the environment describes.
@@ -171,14 +180,16 @@ impl Config {
     }
 
     fn org_config(&self, name: &str, org: &Org) -> Result<ClientConfig, Failure> {
-        let need = |value: &Option<String>, key: &str| {
-            value.clone().ok_or_else(|| Failure::usage(format!("org `{name}` needs `{key}`")))
+        let lacks = |key: &str| {
+            Failure::usage(format!("org `{name}` needs `{key}`"))
+                .hint(format!("add it under [orgs.{name}] in {}", self.path.display()))
         };
+        let need = |value: &Option<String>, key: &str| value.clone().ok_or_else(|| lacks(key));
         let secret = |file: &Option<PathBuf>, key: &str, variable: &str| -> Result<SecretString, Failure> {
             match (file, env::var(variable)) {
                 (_, Ok(value)) => Ok(value.into()),
-                (Some(file), _) => read_secret(&self.folder.join(file)),
-                (None, _) => Err(Failure::usage(format!("org `{name}` needs `{key}` (or {variable})"))),
+                (Some(file), _) => read_secret(&self.beside(file), key),
+                (None, _) => Err(lacks(key).hint(format!("add it under [orgs.{name}], or set {variable}"))),
             }
         };
         let flow = org.flow.unwrap_or(match () {
@@ -191,12 +202,12 @@ impl Config {
                 client_id: need(&org.client_id, "client_id")?,
                 username: need(&org.username, "username")?,
                 private_key: match &org.private_key_file {
-                    Some(file) => read_secret(&self.folder.join(file))?,
-                    None => return Err(Failure::usage(format!("org `{name}` needs `private_key_file`"))),
+                    Some(file) => read_secret(&self.beside(file), "private_key_file")?,
+                    None => return Err(lacks("private_key_file")),
                 },
                 passphrase: match (env::var(env_vars::PRIVATE_KEY_PASSPHRASE), &org.passphrase_file) {
                     (Ok(passphrase), _) => Some(passphrase.into()),
-                    (_, Some(file)) => Some(read_secret(&self.folder.join(file))?),
+                    (_, Some(file)) => Some(read_secret(&self.beside(file), "passphrase_file")?),
                     _ => None,
                 },
                 audience: org.audience.clone(),
@@ -210,7 +221,7 @@ impl Config {
             },
         };
         let mut config = ClientConfig::new(OrgLogin::new(&org.login_url, credentials)?);
-        config.ca_file = org.ca_file.as_ref().map(|file| self.folder.join(file));
+        config.ca_file = org.ca_file.as_ref().map(|file| self.beside(file));
         if let Some(version) = &org.api_version {
             config.api_version = Some(version.parse()?);
         }
@@ -249,7 +260,7 @@ fn environment() -> Result<ClientConfig, Failure> {
             _ => Credentials::JwtBearer {
                 client_id,
                 username: need(env_vars::USERNAME)?,
-                private_key: read_secret(Path::new(&need(env_vars::PRIVATE_KEY_FILE)?))?,
+                private_key: read_secret(Path::new(&need(env_vars::PRIVATE_KEY_FILE)?), env_vars::PRIVATE_KEY_FILE)?,
                 passphrase: env::var(env_vars::PRIVATE_KEY_PASSPHRASE).ok().map(Into::into),
                 audience: None,
             },
@@ -267,10 +278,13 @@ fn environment() -> Result<ClientConfig, Failure> {
     Ok(config)
 }
 
-fn read_secret(path: &Path) -> Result<SecretString, Failure> {
+/// Reads a file that the key or variable of this name points to.
+fn read_secret(path: &Path, named_by: &str) -> Result<SecretString, Failure> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned().into()),
-        Err(error) => Err(Failure::usage(format!("cannot read {}", path.display())).with_cause(&error)),
+        Err(error) => Err(Failure::usage(format!("cannot read {}", path.display()))
+            .with_cause(&error)
+            .hint(format!("the path comes from {named_by}"))),
     }
 }
 
@@ -283,10 +297,13 @@ fn usual_places() -> Vec<PathBuf> {
     places
 }
 
-/// TOML's own words already hold line, column and an excerpt.
+/// What is wrong, and where.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct ConfigError(String);
+#[error("line {line}: {message}")]
+struct ConfigError {
+    line: usize,
+    message: String,
+}
 
 /// From "unknown field `x`, expected one of `a`, `b`" the name that was probably meant.
 fn suggestion(message: &str) -> Option<String> {

@@ -149,13 +149,13 @@ fn exit_of_client(error: &client::Error) -> Exit {
 impl From<client::Error> for Failure {
     fn from(error: client::Error) -> Self {
         // What was being done, and apart from it the org's own words.
-        if let client::Error::Api { what, errors, .. } = &error {
-            if !errors.is_empty() {
-                let mut failure = Self::new(exit_of_client(&error), format!("{what}: the org refused"));
-                failure.causes = errors.iter().map(org_words).collect();
-                failure.hint = error.hint();
-                return failure;
-            }
+        if let client::Error::Api { what, errors, .. } = &error
+            && !errors.is_empty()
+        {
+            let mut failure = Self::new(exit_of_client(&error), format!("{what}: the org refused"));
+            failure.causes = errors.iter().map(org_words).collect();
+            failure.hint = error.hint();
+            return failure;
         }
         Self::from_error(exit_of_client(&error), &error, error.hint())
     }

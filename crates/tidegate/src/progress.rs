@@ -120,7 +120,10 @@ impl Display {
                     }
                     (std::mem::take(&mut state.events), std::mem::take(&mut state.changes))
                 };
-                self.line(format!("current: {} and {} applied", counted(events, "event"), counted(changes, "change")));
+                self.line(match (events, changes) {
+                    (0, 0) => "current: nothing had changed".to_owned(),
+                    _ => format!("current: {} and {} applied", counted(events, "event"), counted(changes, "change")),
+                });
             }
             Progress::Reread { object, records } => {
                 tracing::info!(object, records, "records were read again");

@@ -15,8 +15,7 @@ use crate::output::{self, grouped, say};
 pub(super) async fn run(config: &Config, args: StatusArgs) -> Result<ExitCode, Failure> {
     let url: DestinationUrl = super::replica::destination(config, args.to.as_deref())?.parse()?;
     let Some(found) = inspect(&url).await? else {
-        return Err(Failure::failed(format!("nothing was ever replicated into {url}"))
-            .hint("`tidegate sync OBJECT... --to URL` begins a copy"));
+        return Err(nothing_there(&url));
     };
     let newest = found.follow.as_ref().and_then(|f| Timestamp::from_millisecond(f.commit_time).ok());
     if args.json {
@@ -61,4 +60,9 @@ pub(super) async fn run(config: &Config, args: StatusArgs) -> Result<ExitCode, F
         None => say(format!("\norg {}; not followed yet", found.org_id)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn nothing_there(url: &DestinationUrl) -> Failure {
+    Failure::failed(format!("nothing was ever replicated into {url}"))
+        .hint("`tidegate sync OBJECT... --to URL` begins a copy")
 }

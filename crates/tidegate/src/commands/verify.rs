@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::json;
-use tidegate_destinations::open;
+use tidegate_destinations::{inspect, open};
 use tidegate_sync::{Differences, Options, Pipeline, VerifyOptions, VerifyReport};
 
 use super::replica::{Prepared, prepare};
@@ -16,6 +16,10 @@ use crate::progress::Display;
 
 pub(super) async fn run(config: &Config, args: VerifyArgs) -> Result<ExitCode, Failure> {
     let Prepared { client, url, objects } = prepare(config, &args.replica).await?;
+    // Opening would make it.
+    if inspect(&url).await?.is_none() {
+        return Err(super::status::nothing_there(&url));
+    }
     let destination = open(&url).await?;
     let display = Display::new();
     let told = display.callback();

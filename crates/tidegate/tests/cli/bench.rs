@@ -103,6 +103,8 @@ impl Bench {
             .env("EMULATOR_SECRET", &credentials.client_secret)
             .env("EMULATOR_TOKEN", &credentials.access_token)
             .env("EMULATOR_KEY", self.org.file("key.pem"))
+            .env("SMALL_KEY", concat!(env!("CARGO_MANIFEST_DIR"), "/../client/tests/keys/small.pem"))
+            .env("OTHER_KEY", concat!(env!("CARGO_MANIFEST_DIR"), "/../client/tests/keys/pkcs8.pem"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

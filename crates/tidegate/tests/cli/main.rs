@@ -1,5 +1,7 @@
 //! The binary from outside: what is typed, and everything that comes back.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 #[cfg(unix)]
 mod bench;
 #[cfg(unix)]

@@ -6,6 +6,7 @@
 //! | 60                    standard output
 //! ! error: ...            standard error
 //! ? 1                     the exit code, where it is not 0
+//! % crm.db DROP TABLE A   SQL that somebody else runs in a SQLite file
 //! ```
 //!
 //! Commands run in order in one folder. With `TIDEGATE_BLESS=1` the file is written anew, to be read before it is
@@ -28,6 +29,11 @@ pub(crate) fn check(name: &str) {
                 commands += 1;
                 writeln!(actual, "{line}").unwrap();
                 actual.push_str(&entry(&bench, command));
+            }
+            None if line.starts_with("% ") => {
+                let (file, sql) = line[2..].split_once(' ').unwrap();
+                rusqlite::Connection::open(bench.path(file)).unwrap().execute_batch(sql).unwrap();
+                writeln!(actual, "{line}").unwrap();
             }
             None if line.starts_with(['|', '!', '?']) => {}
             None => writeln!(actual, "{line}").unwrap(),

@@ -49,7 +49,11 @@ pub(super) async fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
 async fn serve(args: &DemoArgs, dir: &Path) -> Result<Emulator, Failure> {
     let started = Instant::now();
     let org_dir = dir.join("org");
-    say("Starting a Salesforce org on this machine, with a key pair made for the occasion ...");
+    say(if org_dir.is_dir() {
+        "Starting the Salesforce org that is kept here ..."
+    } else {
+        "Starting a Salesforce org on this machine, with a key pair made for the occasion ..."
+    });
     let emulator = start(Config {
         seed: Some(SeedConfig { number: args.seed, contacts: args.rows }),
         // A real org may be silent for 270 s; nobody wants to wait for that in a demonstration.

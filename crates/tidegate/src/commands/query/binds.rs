@@ -71,10 +71,10 @@ fn typed(text: &str) -> BindValue {
         return number.into();
     }
     // A number with a fraction only: `1e5`, `inf` and `nan` are more likely names.
-    if text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-')) {
-        if let Ok(number) = text.parse::<rust_decimal::Decimal>() {
-            return number.into();
-        }
+    if text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-'))
+        && let Ok(number) = text.parse::<rust_decimal::Decimal>()
+    {
+        return number.into();
     }
     if let Ok(at) = text.parse::<jiff::Timestamp>() {
         return at.into();
