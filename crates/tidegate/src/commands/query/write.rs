@@ -295,7 +295,8 @@ mod tests {
             assert_eq!(value[1], json!({ "Name": "子涵\n李", "Account": { "Name": "Acme" }, "Score__c": 10 }));
         }
         let lines = written(Format::Jsonl, "SELECT Name FROM Contact", &contacts(), None);
-        assert_eq!(lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).count(), 2);
+        let read: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(read.len(), 2);
     }
 
     #[test]
