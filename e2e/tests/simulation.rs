@@ -88,6 +88,9 @@ impl Simulation {
         if self.follower.is_none() && self.rng.random_bool(0.4) {
             return self.start_or_end().await;
         }
+        if self.follower.is_some() && self.rng.random_bool(0.12) {
+            return self.crash_at_work().await;
+        }
         match self.rng.random_range(0..100) {
             0..40 => {
                 let count = self.rng.random_range(1..8);
@@ -142,6 +145,21 @@ impl Simulation {
             }
         }
         Ok(())
+    }
+
+    /// A crash shortly after edits, while they are on their way in.
+    async fn crash_at_work(&mut self) -> Result<(), ReadError> {
+        for _ in 0..self.rng.random_range(1..4) {
+            self.editor.transaction();
+        }
+        let after = Duration::from_micros(self.rng.random_range(0..40_000));
+        self.note(format!("edits, and a crash {after:?} later"));
+        tokio::time::sleep(after).await;
+        if let Some(follower) = self.follower.take() {
+            follower.crash().await;
+            self.figures.crashes += 1;
+        }
+        self.start_or_end().await
     }
 
     fn harm_requests(&mut self) {
