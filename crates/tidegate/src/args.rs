@@ -113,7 +113,7 @@ pub(crate) struct ServeArgs {
 pub(crate) struct Replica {
     #[command(flatten)]
     pub(crate) org: OrgArg,
-    /// Objects, by API name; without any, those of [sync] in the configuration.
+    /// Objects, by API name; without any, those that the configuration names.
     #[arg(value_name = "OBJECT")]
     pub(crate) objects: Vec<String>,
     /// The destination: sqlite:FILE or postgres://USER@HOST/DATABASE (with ?schema=NAME).

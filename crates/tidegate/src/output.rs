@@ -1,11 +1,46 @@
 //! Where words and data go: words to stderr, data to stdout.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+
+use indicatif::MultiProgress;
+
+/// The progress bars on the terminal, which have to step aside for every line of words.
+static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+/// Makes the lines that are said step around these bars.
+pub(crate) fn step_around(bars: &MultiProgress) {
+    *BARS.lock().unwrap_or_else(PoisonError::into_inner) = Some(bars.clone());
+}
+
+/// Writes to stderr, with the bars out of the way.
+fn aside<T>(write: impl FnOnce() -> T) -> T {
+    let bars = BARS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match bars {
+        Some(bars) => bars.suspend(write),
+        None => write(),
+    }
+}
 
 /// A line of words on stderr. That stderr is closed is nobody's business.
 pub(crate) fn say(text: impl AsRef<str>) {
-    let mut stderr = io::stderr().lock();
-    let _ = writeln!(stderr, "{}", text.as_ref());
+    aside(|| {
+        let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
+    });
+}
+
+/// Where logs go: stderr, as words do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Log;
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        aside(|| io::stderr().lock().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Whether a person is watching the progress.

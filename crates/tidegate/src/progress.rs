@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tidegate_sync::Progress;
 
-use crate::output::{counted, grouped, is_watched, say};
+use crate::output::{counted, grouped, is_watched, say, step_around};
 
 /// How often a line tells of pages and changes when nobody is watching.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -33,6 +33,9 @@ struct State {
 impl Display {
     pub(crate) fn new() -> Arc<Self> {
         let bars = is_watched().then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)));
+        if let Some(bars) = &bars {
+            step_around(bars);
+        }
         Arc::new(Self { bars, state: Mutex::default() })
     }
 
@@ -44,11 +47,7 @@ impl Display {
 
     /// A line that stays, above the bars.
     pub(crate) fn line(&self, text: impl AsRef<str>) {
-        match &self.bars {
-            // What could not be drawn is lost; there is nobody to tell.
-            Some(bars) => bars.suspend(|| say(text)),
-            None => say(text),
-        }
+        say(text);
     }
 
     /// Takes the bars away.

@@ -59,9 +59,9 @@ pub(crate) fn interruption() -> CancellationToken {
         let by_sigterm = signals.next().await;
         BY_SIGTERM.store(by_sigterm, Ordering::Relaxed);
         cancelled.cancel();
-        // A terminal shows ^C where the cursor was.
-        let fresh_line = if is_watched() && !by_sigterm { "\n" } else { "" };
-        say(format!("{fresh_line}stopping; once more to stop at once"));
+        // A terminal shows ^C where the cursor is: this goes over it.
+        let over = if is_watched() && !by_sigterm { "\r" } else { "" };
+        say(format!("{over}stopping; once more to stop at once"));
         let by_sigterm = signals.next().await;
         std::process::exit(i32::from(if by_sigterm { TERMINATED } else { INTERRUPTED }));
     });
