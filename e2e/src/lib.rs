@@ -5,6 +5,7 @@
 //! [`Editor`] changes the org through every door. [`replica::differences`] reads the rows of both sides by code of its
 //! own: nothing in it is shared with the client, the engine or the destinations.
 
+pub mod brittle;
 pub mod canonical;
 pub mod edits;
 pub mod replica;

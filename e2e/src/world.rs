@@ -13,6 +13,7 @@ use tidegate_emulator::settings::Settings;
 use tidegate_sync::{Destination, DestinationError, Mode, Options, Outcome, Pipeline, Progress, SyncError};
 use tokio_util::sync::CancellationToken;
 
+use crate::brittle::Brittle;
 use crate::edits::Editor;
 use crate::replica::{self, Difference, ReadError};
 
@@ -242,6 +243,26 @@ impl World {
         let (pipeline, stop) = (self.pipeline().await?, CancellationToken::new());
         let token = stop.clone();
         let task = tokio::spawn(async move { pipeline.run(Mode::Forever, &token).await });
+        Ok(Follower { task, stop })
+    }
+
+    /// Starts following in the background, until a crash at call number `calls` of the destination: before the call, or
+    /// once it was carried out.
+    ///
+    /// # Errors
+    /// The replica cannot be opened.
+    pub async fn follow_until_crash(&self, calls: u64, after: bool) -> Result<Follower, DestinationError> {
+        let (stop, crash) = (CancellationToken::new(), CancellationToken::new());
+        let destination = Brittle::new(self.destination().await?, calls, after, crash.clone());
+        let pipeline = self.pipeline_over(self.client.clone(), Arc::new(destination));
+        let token = stop.clone();
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                () = crash.cancelled() => Ok(Outcome::Interrupted),
+                outcome = pipeline.run(Mode::Forever, &token) => outcome,
+            }
+        });
         Ok(Follower { task, stop })
     }
 
