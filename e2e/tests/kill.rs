@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use tidegate_e2e::world::DEADLINE;
 use tidegate_e2e::{World, WorldOptions};
 use tokio::process::Child;
 
@@ -81,17 +82,23 @@ async fn killed_at_random_moments_it_ends_equal() {
     let mut editor = world.editor(seed).await.unwrap();
     let (mut while_loading, mut while_following) = (0, 0);
     for n in 0..kills {
-        // A replica that is thrown away now and then gives snapshots to be killed in.
-        if n % 12 == 0 {
+        // A replica that is thrown away now and then gives snapshots to be killed in: after some page or other.
+        let pages = (n % 3 == 0).then(|| rng.random_range(0..50));
+        if pages.is_some() && n % 6 == 0 {
             for end in ["", "-wal", "-shm"] {
                 let _ = std::fs::remove_file(world.dir().join(format!("replica.db{end}")));
             }
         }
         let child = sync(&program, &world, &[]).spawn().unwrap();
         let moment = Instant::now() + Duration::from_millis(rng.random_range(50..1400));
-        while Instant::now() < moment {
+        while pages.is_some_and(|pages| staged_pages(&world) <= pages) || pages.is_none() && Instant::now() < moment {
+            assert!(moment.elapsed() < DEADLINE, "it gets nowhere: {}", said(&world));
             editor.edit().await;
-            tokio::time::sleep(Duration::from_millis(rng.random_range(0..30))).await;
+            let pause = if pages.is_some() { 2 } else { 30 };
+            tokio::time::sleep(Duration::from_millis(rng.random_range(0..pause))).await;
+            if live_tables(&world) == world.objects().len() && Instant::now() >= moment {
+                break;
+            }
         }
         let live = live_tables(&world) == world.objects().len();
         assert!(kill(child).await, "it ended by itself before kill {n}: {}", said(&world));
@@ -111,15 +118,19 @@ async fn killed_at_random_moments_it_ends_equal() {
 
 /// Tables that hold rows. They do from the moment on in which they are published.
 fn live_tables(world: &World) -> usize {
-    let Ok(connection) = rusqlite::Connection::open_with_flags(
-        world.dir().join("replica.db"),
-        rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE,
-    ) else {
+    world.objects().iter().filter(|object| count(world, object) > 0).count()
+}
+
+/// Pages of snapshots that are in the replica, published or not.
+fn staged_pages(world: &World) -> i64 {
+    count(world, "_tidegate_pages")
+}
+
+fn count(world: &World, table: &str) -> i64 {
+    let path = world.dir().join("replica.db");
+    let Ok(connection) = rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE)
+    else {
         return 0;
     };
-    let holds = |object: &&String| {
-        let found = connection.query_row(&format!("SELECT count(*) FROM \"{object}\""), [], |row| row.get::<_, i64>(0));
-        found.is_ok_and(|count| count > 0)
-    };
-    world.objects().iter().filter(holds).count()
+    connection.query_row(&format!("SELECT count(*) FROM \"{table}\""), [], |row| row.get(0)).unwrap_or(0)
 }
