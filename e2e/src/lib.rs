@@ -2,7 +2,7 @@
 //! neither.
 //!
 //! [`World`] holds an emulator in this process, a client that signs in to it, and a place for the replica.
-//! [`Editor`] changes the org through every door. [`replica::differences`] reads the rows of both sides by code of its
+//! [`Editor`] changes the org through every door. [`replica`] reads the rows of both sides by code of its
 //! own: nothing in it is shared with the client, the engine or the destinations.
 
 pub mod brittle;
