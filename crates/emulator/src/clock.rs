@@ -63,6 +63,11 @@ impl Clock {
         };
     }
 
+    /// Shows real time again.
+    pub fn reset(&self) {
+        *self.hand.lock() = Hand::default();
+    }
+
     /// Stops it where it stands.
     pub fn freeze(&self) {
         let mut hand = self.hand.lock();
@@ -133,6 +138,9 @@ mod tests {
         clock.freeze();
         let at = clock.now();
         assert_eq!(clock.now(), at);
+        clock.set(i64::MIN);
+        clock.reset();
+        assert_eq!((clock.is_frozen(), clock.offset_ms()), (false, 0));
     }
 
     #[test]

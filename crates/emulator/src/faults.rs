@@ -123,6 +123,28 @@ impl Action {
         *self == Self::default()
     }
 
+    /// Whether it can be carried out as it stands.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn check(&self) -> Result<(), String> {
+        if self.is_empty() {
+            return Err("the action does nothing".into());
+        }
+        if let Some(status) = self.status.filter(|status| !(200..=599).contains(status)) {
+            return Err(format!("{status} is no HTTP status from 200 to 599"));
+        }
+        if let Some(code) = self.grpc_status.filter(|code| *code > 16) {
+            return Err(format!("{code} is no gRPC status from 0 to 16"));
+        }
+        for (name, value) in &self.headers {
+            if http::HeaderName::try_from(name.as_str()).is_err() || http::HeaderValue::from_str(value).is_err() {
+                return Err(format!("{name:?}: {value:?} is no HTTP header"));
+            }
+        }
+        Ok(())
+    }
+
     /// In words, for the request log.
     pub fn describe(&self) -> String {
         let mut parts = Vec::new();
@@ -301,6 +323,28 @@ mod tests {
         assert_eq!(hits, [false, true, true, false, false]);
         assert!(faults.take("POST", "/x/results", None).is_none());
         assert_eq!((faults.list()[0].seen, faults.list()[0].served), (5, 2));
+    }
+
+    #[test]
+    fn actions_that_cannot_be_carried_out_are_found() {
+        let with_header = |name: &str, value: &str| Action {
+            headers: BTreeMap::from([(name.to_owned(), value.to_owned())]),
+            ..Action::answer(503, "")
+        };
+        for (action, fits) in [
+            (Action::default(), false),
+            (Action::answer(5, ""), false),
+            (Action::answer(199, ""), false),
+            (Action::answer(600, ""), false),
+            (Action::answer(503, ""), true),
+            (Action::grpc_status(14), true),
+            (Action::grpc_status(17), false),
+            (with_header("Retry-After", "1"), true),
+            (with_header("a\nb", "1"), false),
+            (with_header("a", "1\n2"), false),
+        ] {
+            assert_eq!(action.check().is_ok(), fits, "{action:?}");
+        }
     }
 
     #[test]

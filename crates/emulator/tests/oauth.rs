@@ -125,6 +125,40 @@ async fn forged_and_malformed_assertions_are_invalid() {
 }
 
 #[tokio::test]
+async fn an_assertion_with_an_id_is_used_once() {
+    let running = Running::start(Config::default()).await;
+    let named = |jti: &str| changed(running.claims(), "jti", json!(jti));
+    assert_eq!(running.jwt(&changed(named("one"), "sub", json!("nobody@example.com"))).await.0, 400, "not used up");
+    assert_eq!(running.jwt(&named("one")).await.0, 200);
+    let (status, body) = running.jwt(&named("one")).await;
+    assert_eq!((status, &body["error_description"]), (400, &json!("invalid assertion")));
+    assert_eq!(running.jwt(&named("two")).await.0, 200);
+    let without = running.sign(&json!({ "alg": "RS256" }), &running.claims());
+    for _ in 0..2 {
+        assert_eq!(running.assertion(&without).await.0, 200, "without an id it may come again");
+    }
+}
+
+#[tokio::test]
+async fn answers_come_as_xml_where_that_is_asked_for() {
+    let running = Running::start(Config::default()).await;
+    let url = running.url("/services/oauth2/token");
+    for request in [
+        running.http.post(&url).form(&[("format", "xml")]),
+        running.http.post(&url).header("accept", "application/xml").form(&[("x", "")]),
+    ] {
+        let answer = request.send().await.unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["content-type"]),
+            (400, &"application/xml".parse().unwrap())
+        );
+        let body = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><OAuth><error>invalid_request</error>\
+                    <error_description>missing required parameter: grant_type</error_description></OAuth>";
+        assert_eq!(answer.text().await.unwrap(), body);
+    }
+}
+
+#[tokio::test]
 async fn policies_of_the_app_are_kept() {
     let running = Running::start(Config::default()).await;
     let admin = running.emulator.org().read().settings.admin_id;

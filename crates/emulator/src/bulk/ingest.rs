@@ -129,7 +129,6 @@ impl Jobs {
                 return Err(ApiError::new("INVALIDOPERATION", format!("Operation {other} is not supported")));
             }
         };
-        let id = self.next_id();
         let ingest = Ingest {
             operation,
             assignment_rule: asked.assignment_rule_id,
@@ -138,24 +137,8 @@ impl Jobs {
             next_row: 0,
             outcomes: Arc::default(),
         };
-        let job = Job {
-            id,
-            object: object.name.clone(),
-            created_by: user,
-            created: now,
-            modified: now,
-            state: State::Open,
-            version,
-            delimiter: asked.delimiter,
-            line_ending: asked.line_ending,
-            error_message: None,
-            processed: 0,
-            failed: 0,
-            processing_ms: 0,
-            turn: 0,
-            work: Work::Ingest(ingest),
-        };
-        Ok(self.jobs.entry(id).or_insert(job))
+        let csv = (asked.delimiter, asked.line_ending);
+        Ok(self.add(object.name.clone(), csv, Work::Ingest(ingest), user, version, now))
     }
 }
 

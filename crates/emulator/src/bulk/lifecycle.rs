@@ -19,23 +19,38 @@ pub struct QueryRequest {
 impl Jobs {
     /// Makes a query job. It is in the queue at once.
     pub fn create_query(&mut self, asked: QueryRequest, user: RecordId, version: u16, now: Millis) -> &Job {
+        let work = Work::Query { query: asked.query, all: asked.all, selection: None };
+        self.add(asked.object, (asked.delimiter, asked.line_ending), work, user, version, now)
+    }
+
+    /// Adds a job at the beginning of its life: an ingest job takes data, a query job waits in the queue.
+    pub(super) fn add(
+        &mut self,
+        object: String,
+        (delimiter, line_ending): (Delimiter, LineEnding),
+        work: Work,
+        user: RecordId,
+        version: u16,
+        now: Millis,
+    ) -> &Job {
         let id = self.next_id();
+        let state = if matches!(work, Work::Ingest(_)) { State::Open } else { State::UploadComplete };
         let job = Job {
             id,
-            object: asked.object,
+            object,
             created_by: user,
             created: now,
             modified: now,
-            state: State::UploadComplete,
+            state,
             version,
-            delimiter: asked.delimiter,
-            line_ending: asked.line_ending,
+            delimiter,
+            line_ending,
             error_message: None,
             processed: 0,
             failed: 0,
             processing_ms: 0,
             turn: 0,
-            work: Work::Query { query: asked.query, all: asked.all, selection: None },
+            work,
         };
         self.jobs.entry(id).or_insert(job)
     }

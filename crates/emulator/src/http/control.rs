@@ -22,6 +22,9 @@ use crate::seed::Seed;
 use crate::store::Row;
 use crate::{Millis, Org, RecordId, Value};
 
+/// Where the clock can be moved to: 1970-01-01 to the end of 4000-12-31, the last day Salesforce knows.
+const CLOCK_RANGE: std::ops::Range<Millis> = 0..64_092_211_200_000;
+
 /// Control routes.
 pub fn routes() -> Router<AppState> {
     Router::new()
@@ -98,6 +101,11 @@ async fn move_clock(State(state): State<AppState>, body: Bytes) -> Response {
         Ok(asked) => asked,
         Err(response) => return *response,
     };
+    // An instant is refused before anything is moved: records and tokens carry it.
+    let to = asked.set.unwrap_or_else(|| state.now()).saturating_add(asked.advance_ms.unwrap_or(0));
+    if !CLOCK_RANGE.contains(&to) {
+        return refused(StatusCode::BAD_REQUEST, format_args!("the clock goes from 1970 to 4000; {to} ms is outside"));
+    }
     match asked.freeze {
         Some(true) => state.clock.freeze(),
         Some(false) => state.clock.run(),
@@ -128,8 +136,8 @@ async fn plan_fault(State(state): State<AppState>, body: Bytes) -> Response {
         Ok(plan) => plan,
         Err(error) => return refused(StatusCode::BAD_REQUEST, error),
     };
-    if plan.action.is_empty() {
-        return refused(StatusCode::BAD_REQUEST, "the action does nothing");
+    if let Err(reason) = plan.action.check() {
+        return refused(StatusCode::BAD_REQUEST, reason);
     }
     let id = state.faults.plan(plan);
     json_response(StatusCode::CREATED, &json!({ "id": id }))
@@ -359,9 +367,7 @@ async fn reset(State(state): State<AppState>, body: Bytes) -> Response {
     state.faults.clear();
     state.log.clear();
     state.org.read().usage.clear();
-    let offset = state.clock.offset_ms();
-    state.clock.run();
-    state.clock.advance(-offset);
+    state.clock.reset();
     let Some(Reseed { number, contacts }) = asked.seed else { return StatusCode::NO_CONTENT.into_response() };
     let filled = tokio::task::spawn_blocking(move || refill(&state, Seed { number, contacts })).await;
     match filled {

@@ -1,6 +1,9 @@
 //! The org's HTTP doors: OAuth, REST, Bulk 2.0, and the emulator's own controls.
 
 use axum::Router;
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
 use tower::ServiceBuilder;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
@@ -33,18 +36,30 @@ pub fn router(state: AppState) -> Router {
         .merge(bulk::routes())
         .merge(control::routes())
         .merge(rest::routes())
-        .fallback(not_found)
+        .fallback(async || not_found())
         .method_not_allowed_fallback(method_not_allowed)
         .layer(
             ServiceBuilder::new()
                 .layer(RequestDecompressionLayer::new())
                 .layer(CompressionLayer::new().quality(CompressionLevel::Fastest)),
         )
+        .layer(map_response(say_unsupported))
         .with_state(state)
 }
 
-async fn not_found() -> ApiError {
+/// 404 for a resource that Salesforce does not have either.
+fn not_found() -> ApiError {
     ApiError::new("NOT_FOUND", "The requested resource does not exist").status(404)
+}
+
+/// The layer that unpacks bodies refuses an unknown `Content-Encoding` without a word.
+async fn say_unsupported(response: Response) -> Response {
+    let silent = response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE
+        && !response.headers().contains_key(header::CONTENT_TYPE);
+    if !silent {
+        return response;
+    }
+    ApiError::new("UNSUPPORTED_MEDIA_TYPE", "The Content-Encoding is not supported").status(415).into_response()
 }
 
 async fn method_not_allowed(method: http::Method) -> ApiError {

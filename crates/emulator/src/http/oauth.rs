@@ -1,10 +1,10 @@
 //! Routes of the sign-in service: token, revoke, introspect, userinfo, the identity URL, and discovery.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine;
@@ -32,6 +32,9 @@ pub fn routes() -> Router<AppState> {
         .route("/.well-known/openid-configuration", get(discovery))
 }
 
+/// Longest form that is read.
+const FORM_BYTES_MAX: usize = 1024 * 1024;
+
 type Form = HashMap<String, String>;
 
 /// Parameters of the query and of the form body; the body's win.
@@ -58,14 +61,29 @@ fn client_auth(headers: &HeaderMap, form: &Form) -> ClientAuth {
     }
 }
 
-async fn give_token(
-    State(state): State<AppState>,
-    Origin(origin): Origin,
-    uri: Uri,
+/// A request to the sign-in service.
+struct Posted {
+    origin: String,
     headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let form = form(&uri, &body);
+    form: Form,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Posted {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let Ok(Origin(origin)) = Origin::from_request_parts(&mut parts, state).await;
+        let body = axum::body::to_bytes(body, FORM_BYTES_MAX).await.map_err(|_| {
+            let error = OauthError::new("invalid_request", "the request body could not be read");
+            failure(&error, &form(&parts.uri, b""), &parts.headers)
+        })?;
+        Ok(Self { origin, form: form(&parts.uri, &body), headers: parts.headers })
+    }
+}
+
+async fn give_token(State(state): State<AppState>, posted: Posted) -> Response {
+    let Posted { origin, headers, form } = posted;
     let asked = Asked { form: &form, client: client_auth(&headers, &form), origin: &origin };
     let granted = token(&mut state.org.write(), &asked, state.now());
     match granted {
@@ -74,8 +92,8 @@ async fn give_token(
     }
 }
 
-async fn must_post(uri: Uri, headers: HeaderMap) -> Response {
-    failure(&OauthError::new("invalid_request", "must use HTTP POST"), &form(&uri, b""), &headers)
+async fn must_post(posted: Posted) -> Response {
+    failure(&OauthError::new("invalid_request", "must use HTTP POST"), &posted.form, &posted.headers)
 }
 
 fn failure(error: &OauthError, form: &Form, headers: &HeaderMap) -> Response {
@@ -84,20 +102,23 @@ fn failure(error: &OauthError, form: &Form, headers: &HeaderMap) -> Response {
     render(status, &members, form, headers)
 }
 
-/// JSON, or form-encoded where `format` or `Accept` asks for it.
+/// JSON; XML or form-encoded where `format` or `Accept` asks for it.
 fn render(status: StatusCode, members: &[(&str, String)], form: &Form, headers: &HeaderMap) -> Response {
     const ENCODED: &str = "application/x-www-form-urlencoded";
+    const XML: &str = "application/xml";
     let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
-    let encoded = form.get("format").map_or(accept == Some(ENCODED), |f| f == "urlencoded");
-    let mut response = if encoded {
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(members).finish();
-        let mut response = (status, body).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(ENCODED));
-        response
-    } else {
-        let object = members.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
-        json_response(status, &Json::Object(object))
+    let kind = match (form.get("format").map(String::as_str), accept) {
+        (Some("urlencoded"), _) | (None, Some(ENCODED)) => ENCODED,
+        (Some("xml"), _) | (None, Some(XML)) => XML,
+        _ => "application/json;charset=UTF-8",
     };
+    let body = match kind {
+        ENCODED => form_urlencoded::Serializer::new(String::new()).extend_pairs(members).finish(),
+        XML => xml(members),
+        _ => Json::Object(members.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect()).to_string(),
+    };
+    let mut response = (status, body).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     let headers = response.headers_mut();
     headers
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache,must-revalidate,max-age=0,no-store,private"));
@@ -105,8 +126,19 @@ fn render(status: StatusCode, members: &[(&str, String)], form: &Form, headers: 
     response
 }
 
-async fn revoke(State(state): State<AppState>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    let form = form(&uri, &body);
+/// `<OAuth>` with one element per member.
+fn xml(members: &[(&str, String)]) -> String {
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?><OAuth>");
+    for (name, value) in members {
+        let value = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let _ = write!(text, "<{name}>{value}</{name}>");
+    }
+    text.push_str("</OAuth>");
+    text
+}
+
+async fn revoke(State(state): State<AppState>, posted: Posted) -> Response {
+    let Posted { headers, form, .. } = posted;
     let Some(token) = form.get("token").filter(|t| !t.is_empty()) else {
         return failure(&OauthError::missing("token"), &form, &headers);
     };
@@ -119,14 +151,8 @@ async fn revoke(State(state): State<AppState>, uri: Uri, headers: HeaderMap, bod
     failure(&OauthError::new("unsupported_token_type", "this token type is not supported"), &form, &headers)
 }
 
-async fn introspect(
-    State(state): State<AppState>,
-    Origin(origin): Origin,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let form = form(&uri, &body);
+async fn introspect(State(state): State<AppState>, posted: Posted) -> Response {
+    let Posted { origin, headers, form } = posted;
     let now = state.now();
     let org = state.org.read();
     let app = match authenticate(&org, &client_auth(&headers, &form)) {
@@ -168,14 +194,9 @@ fn identity_grant(state: &AppState, headers: &HeaderMap, form: &Form) -> Result<
     state.check_token(token).map_err(|_| "Bad_OAuth_Token")
 }
 
-async fn userinfo(
-    State(state): State<AppState>,
-    Origin(origin): Origin,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let grant = match identity_grant(&state, &headers, &form(&uri, &body)) {
+async fn userinfo(State(state): State<AppState>, posted: Posted) -> Response {
+    let Posted { origin, headers, form } = posted;
+    let grant = match identity_grant(&state, &headers, &form) {
         Ok(grant) => grant,
         Err(word) => return refuse(word),
     };

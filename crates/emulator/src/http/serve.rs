@@ -23,8 +23,8 @@ use crate::faults::Action;
 /// How long a connection may go on after the emulator was told to stop.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// Longest path and query that is read. Documented: 16,384 bytes.
-const URI_BYTES_MAX: usize = 16_384;
+/// Longest path and query that is read, and longest path, query and headers together. Documented: 16,384 bytes.
+const HEAD_BYTES_MAX: usize = 16_384;
 
 /// So many rows shall be left off a Bulk result page (a planned fault), in a request's extensions.
 #[derive(Debug, Clone, Copy)]
@@ -127,10 +127,9 @@ impl Door {
         let limit_info = LimitInfo::default();
         request.extensions_mut().insert(limit_info.clone());
         self.prepare(&mut request);
-        let mut response = if request.uri().to_string().len() > URI_BYTES_MAX {
-            StatusCode::URI_TOO_LONG.into_response_body()
-        } else {
-            self.route(request).await
+        let mut response = match too_long(&request) {
+            Some(status) => status.into_response_body(),
+            None => self.route(request).await,
         };
         limit_info.put_on(response.headers_mut());
         if action.lose_answer {
@@ -172,6 +171,17 @@ impl Door {
             Err(never) => match never {},
         }
     }
+}
+
+/// What a request whose URI, or whose URI and headers together, are too long is answered with.
+fn too_long(request: &Request<Body>) -> Option<StatusCode> {
+    let uri = request.uri().path_and_query().map_or(0, |text| text.as_str().len());
+    // `name: value` and the line's end.
+    let headers: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if uri > HEAD_BYTES_MAX {
+        return Some(StatusCode::URI_TOO_LONG);
+    }
+    (uri + headers > HEAD_BYTES_MAX).then_some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
 }
 
 trait IntoResponseBody {

@@ -8,6 +8,10 @@ use rand::Rng;
 
 use crate::{Millis, RecordId};
 
+/// How long the id of a used assertion is remembered at most: assertions may end far in the future, memory may not
+/// grow with them.
+const ASSERTION_MEMORY_MS: i64 = 24 * 60 * 60 * 1000;
+
 /// Who may use an app without being asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PermittedUsers {
@@ -86,6 +90,8 @@ pub struct Access {
     tokens: HashMap<String, Token>,
     /// Sign-ins by user in the current hour.
     logins: HashMap<RecordId, (i64, u64)>,
+    /// Ids (`jti`) of assertions that were used, by app, and until when they are remembered.
+    assertions: HashMap<(String, String), Millis>,
 }
 
 /// How a user signs in by password.
@@ -138,6 +144,13 @@ impl Access {
         }
         *count += 1;
         *count <= most
+    }
+
+    /// Notes that an assertion with this id was used. `false` where it had been used before.
+    pub fn spend_assertion(&mut self, client_id: &str, jti: &str, expires_at: Millis, now: Millis) -> bool {
+        self.assertions.retain(|_, until| *until > now);
+        let until = expires_at.min(now.saturating_add(ASSERTION_MEMORY_MS));
+        self.assertions.insert((client_id.to_owned(), jti.to_owned()), until).is_none()
     }
 
     /// The grant of a living token. Use in the second half of its life extends it, as Salesforce documents it.

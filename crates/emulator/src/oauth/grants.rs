@@ -60,12 +60,15 @@ fn jwt_bearer(org: &mut Org, asked: &Asked<'_>, now: Millis) -> Result<Granted, 
     assertion.verify(certificate)?;
     let host = asked.origin.split_once("://").map_or(asked.origin, |(_, host)| host);
     assertion.check_audience(host)?;
-    assertion.check_expiry(now)?;
+    let expires_at = assertion.check_expiry(now)?;
     check_app(&app, app.jwt_bearer)?;
     let username = assertion.subject().ok_or_else(|| OauthError::grant("invalid assertion"))?;
     let user = by_username(org, username);
     let user = active(org, user)?;
     check_permitted(&app, &user)?;
+    if assertion.id().is_some_and(|jti| !org.access.spend_assertion(&app.client_id, jti, expires_at, now)) {
+        return Err(OauthError::grant("invalid assertion"));
+    }
     spend_login(org, &user, now)?;
     let (id, access_token) = issue(org, &app, &user, asked, now);
     // These five and no others: no issued_at, no signature.

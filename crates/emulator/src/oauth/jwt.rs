@@ -73,8 +73,14 @@ impl<'a> Assertion<'a> {
         if fits { Ok(()) } else { Err(OauthError::grant("audience is invalid")) }
     }
 
-    /// Checks `exp`: seconds or milliseconds, as a number or as text. However far in the future, it is accepted.
-    pub(super) fn check_expiry(&self, now: Millis) -> Result<(), OauthError> {
+    /// The assertion's own id, where it has one: it can be used once only.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.claims.get("jti")?.as_str()
+    }
+
+    /// Checks `exp`: seconds or milliseconds, as a number or as text. However far in the future, it is accepted. Gives
+    /// the instant.
+    pub(super) fn check_expiry(&self, now: Millis) -> Result<Millis, OauthError> {
         let exp = match self.claims.get("exp") {
             Some(Json::Number(number)) => number.as_f64(),
             Some(Json::String(text)) => text.trim().parse().ok(),
@@ -82,7 +88,7 @@ impl<'a> Assertion<'a> {
         };
         let exp = exp.filter(|e: &f64| e.is_finite()).ok_or_else(invalid)?;
         let ms = if exp >= MILLISECONDS_FROM { exp } else { exp * 1000.0 };
-        if ms > now as f64 { Ok(()) } else { Err(OauthError::grant("assertion expired")) }
+        if ms > now as f64 { Ok(ms as Millis) } else { Err(OauthError::grant("assertion expired")) }
     }
 }
 
@@ -149,7 +155,7 @@ mod tests {
             (json!("inf"), Err("invalid assertion")),
             (json!(null), Err("invalid assertion")),
         ] {
-            let result = with(json!({ "exp": exp })).check_expiry(now);
+            let result = with(json!({ "exp": exp })).check_expiry(now).map(|at| assert!(at > now));
             assert_eq!(
                 result.as_ref().map_err(|e| e.description.as_str()).copied(),
                 expected.as_ref().map_err(|e| *e).copied(),

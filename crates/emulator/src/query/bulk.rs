@@ -13,7 +13,7 @@ use super::expr::{Column, Expr, Record, label, read_at};
 use super::plan::{Shape, plan};
 use super::run::{calendar, env, rows};
 use super::select::{Out, Show};
-use super::text::{push_decimal, push_instant, push_time};
+use super::text::{push_bare, push_instant, push_time};
 use super::value::Cell;
 use crate::schema::{FieldType, ObjectId, Schema};
 use crate::store::Row;
@@ -165,20 +165,7 @@ fn push_cell(out: &mut String, cell: Cell<'_>, show: Show) {
         Cell::Null if show == Show::Plain(FieldType::Boolean) => out.push_str("false"),
         Cell::Null => {}
         Cell::Text(text) => push_text(out, text),
-        Cell::Bool(b) => out.push_str(if b { "true" } else { "false" }),
-        Cell::Int(n) => {
-            let _ = write!(out, "{n}");
-            if matches!(show, Show::Plain(FieldType::Double | FieldType::Currency | FieldType::Percent)) {
-                out.push_str(".0");
-            }
-        }
-        Cell::Decimal(number) if matches!(show, Show::Plain(FieldType::Int | FieldType::Long)) => {
-            let _ = write!(out, "{}", number.normalize());
-        }
-        Cell::Decimal(number) => push_decimal(out, number),
-        Cell::Float(number) => {
-            let _ = write!(out, "{number:?}");
-        }
+        Cell::Bool(_) | Cell::Int(_) | Cell::Decimal(_) | Cell::Float(_) => push_bare(out, cell, show),
         Cell::Date(date) => {
             let _ = write!(out, "{date}");
         }

@@ -9,7 +9,7 @@ use super::group::Groups;
 use super::plan::{Env, Plan};
 use super::run::rows;
 use super::select::{Children, Out, Show};
-use super::text::{push_decimal, push_instant, push_time};
+use super::text::{push_bare, push_instant, push_time};
 use super::value::Cell;
 use crate::schema::FieldType;
 
@@ -204,20 +204,7 @@ pub(crate) fn push_cell(out: &mut String, cell: Cell<'_>, show: Show) {
         Cell::Null if show == Show::Plain(FieldType::Boolean) => out.push_str("false"),
         Cell::Null => out.push_str("null"),
         Cell::Text(text) => push_string(out, text),
-        Cell::Bool(b) => out.push_str(if b { "true" } else { "false" }),
-        Cell::Int(n) => {
-            let _ = write!(out, "{n}");
-            if matches!(show, Show::Plain(FieldType::Double | FieldType::Currency | FieldType::Percent)) {
-                out.push_str(".0");
-            }
-        }
-        Cell::Decimal(number) if matches!(show, Show::Plain(FieldType::Int | FieldType::Long)) => {
-            let _ = write!(out, "{}", number.normalize());
-        }
-        Cell::Decimal(number) => push_decimal(out, number),
-        Cell::Float(number) => {
-            let _ = write!(out, "{number:?}");
-        }
+        Cell::Bool(_) | Cell::Int(_) | Cell::Decimal(_) | Cell::Float(_) => push_bare(out, cell, show),
         Cell::Date(date) => {
             let _ = write!(out, "\"{date}\"");
         }

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use rust_decimal::Decimal;
 
+use super::select::Show;
+use super::value::Cell;
 use crate::Millis;
+use crate::schema::FieldType;
 
 /// `2026-01-02T03:04:05.000`, without a zone.
 pub(crate) fn push_instant(out: &mut String, ms: Millis) {
@@ -31,12 +34,33 @@ pub(crate) fn push_time(out: &mut String, ms: i64) {
 }
 
 /// A number: with at least one decimal where its type has decimals, and no zeros after that.
-pub(crate) fn push_decimal(out: &mut String, number: Decimal) {
+fn push_decimal(out: &mut String, number: Decimal) {
     let number = number.normalize();
     // Writing to a string cannot fail.
     let _ = write!(out, "{number}");
     if number.scale() == 0 {
         out.push_str(".0");
+    }
+}
+
+/// A checkbox or a number, which JSON and CSV write alike. Nothing for other values.
+pub(crate) fn push_bare(out: &mut String, cell: Cell<'_>, show: Show) {
+    match cell {
+        Cell::Bool(b) => out.push_str(if b { "true" } else { "false" }),
+        Cell::Int(n) => {
+            let _ = write!(out, "{n}");
+            if matches!(show, Show::Plain(FieldType::Double | FieldType::Currency | FieldType::Percent)) {
+                out.push_str(".0");
+            }
+        }
+        Cell::Decimal(number) if matches!(show, Show::Plain(FieldType::Int | FieldType::Long)) => {
+            let _ = write!(out, "{}", number.normalize());
+        }
+        Cell::Decimal(number) => push_decimal(out, number),
+        Cell::Float(number) => {
+            let _ = write!(out, "{number:?}");
+        }
+        _ => {}
     }
 }
 

@@ -2,29 +2,27 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use http::{HeaderMap, StatusCode};
 
-use super::list::{self, ListFilter};
 use super::multipart;
 use super::{
-    JOB_BYTES_MAX, Shown, asked_state, check_members, content_type, csv_response, job_response, read_body, read_format,
-    read_json, text,
+    JOB_BYTES_MAX, JobPath, Shown, asked_state, check_members, content_type, csv_response, job_response, job_route,
+    list_route, read_body, read_format, read_json, text,
 };
 use crate::ApiError;
 use crate::bulk::{IngestRequest, Kind, MULTIPART_CHARS_MAX, ResultSet, UPLOAD_BYTES_MAX, result_pieces};
-use crate::http::error::json_response;
 use crate::http::session::Session;
 use crate::http::state::AppState;
 
 pub(super) fn routes() -> Router<AppState> {
     Router::new()
-        .route("/services/data/{version}/jobs/ingest", get(list).post(create))
-        .route("/services/data/{version}/jobs/ingest/{id}", get(show).patch(change).delete(remove))
+        .route("/services/data/{version}/jobs/ingest", list_route(Kind::Ingest).post(create))
+        .route("/services/data/{version}/jobs/ingest/{id}", job_route(Kind::Ingest).patch(change))
         .route("/services/data/{version}/jobs/ingest/{id}/batches", put(upload))
-        .route("/services/data/{version}/jobs/ingest/{id}/{results}", get(results))
+        .route("/services/data/{version}/jobs/ingest/{id}/{part}", get(results))
 }
 
 const MEMBERS: [&str; 8] = [
@@ -88,27 +86,10 @@ async fn create(
     Ok(job_response(job, Shown::Created))
 }
 
-async fn list(
-    session: Session,
-    State(state): State<AppState>,
-    Query(filter): Query<ListFilter>,
-) -> Result<Response, ApiError> {
-    let page = list::page(&state.org.read(), Kind::Ingest, &filter, session.version, state.now())?;
-    Ok(json_response(StatusCode::OK, &page))
-}
-
-async fn show(
-    _session: Session,
-    State(state): State<AppState>,
-    Path((_, id)): Path<(String, String)>,
-) -> Result<Response, ApiError> {
-    Ok(job_response(state.org.read().jobs.get(Kind::Ingest, &id, state.now())?, Shown::Whole))
-}
-
 async fn change(
     session: Session,
     State(state): State<AppState>,
-    Path((_, id)): Path<(String, String)>,
+    JobPath { id, .. }: JobPath,
     body: Body,
 ) -> Result<Response, ApiError> {
     let asked = asked_state(&read_body(body, JOB_BYTES_MAX).await?)?;
@@ -124,19 +105,10 @@ async fn change(
     Ok(job_response(job, Shown::Changed))
 }
 
-async fn remove(
-    _session: Session,
-    State(state): State<AppState>,
-    Path((_, id)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
-    state.org.write().jobs.delete(Kind::Ingest, &id, state.now())?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
 async fn upload(
     session: Session,
     State(state): State<AppState>,
-    Path((_, id)): Path<(String, String)>,
+    JobPath { id, .. }: JobPath,
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, ApiError> {
@@ -154,7 +126,7 @@ async fn upload(
 async fn results(
     _session: Session,
     State(state): State<AppState>,
-    Path((_, id, name)): Path<(String, String, String)>,
+    JobPath { id, part: name }: JobPath,
 ) -> Result<Response, ApiError> {
     let missing = || ApiError::new("NOT_FOUND", "The requested resource does not exist").status(404);
     let set = ResultSet::named(&name).ok_or_else(missing)?;

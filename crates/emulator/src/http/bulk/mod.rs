@@ -2,15 +2,21 @@
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::response::Response;
+use axum::routing::{MethodRouter, get};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::error::json_response;
 use super::state::AppState;
 use crate::ApiError;
-use crate::bulk::{Delimiter, Job, Kind, LineEnding, State, Work};
+use crate::bulk::{Delimiter, Job, Kind, LineEnding, State as JobState, Work};
 use crate::clock::timestamp;
+use crate::http::session::Session;
+use list::ListFilter;
 
 mod ingest;
 mod list;
@@ -20,6 +26,44 @@ mod query;
 /// Bulk routes.
 pub fn routes() -> Router<AppState> {
     Router::new().merge(ingest::routes()).merge(query::routes())
+}
+
+/// Names in the path of a job.
+#[derive(Debug, Deserialize)]
+struct JobPath {
+    id: String,
+    /// What of the job: its results of one kind.
+    #[serde(default)]
+    part: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for JobPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        // Bytes that are no text name no job.
+        let path = Path::from_request_parts(parts, state).await;
+        path.map(|Path(path)| path).map_err(|_| crate::http::not_found())
+    }
+}
+
+/// The list of the jobs of one kind.
+fn list_route(kind: Kind) -> MethodRouter<AppState> {
+    get(move |session: Session, State(state): State<AppState>, Query(filter): Query<ListFilter>| async move {
+        let page = list::page(&state.org.read(), kind, &filter, session.version, state.now())?;
+        Ok::<_, ApiError>(json_response(StatusCode::OK, &page))
+    })
+}
+
+/// A job of one kind, to be read and deleted.
+fn job_route(kind: Kind) -> MethodRouter<AppState> {
+    get(move |_: Session, State(state): State<AppState>, path: JobPath| async move {
+        Ok::<_, ApiError>(job_response(state.org.read().jobs.get(kind, &path.id, state.now())?, Shown::Whole))
+    })
+    .delete(move |_: Session, State(state): State<AppState>, path: JobPath| async move {
+        state.org.write().jobs.delete(kind, &path.id, state.now())?;
+        Ok::<_, ApiError>(StatusCode::NO_CONTENT)
+    })
 }
 
 /// Longest JSON body of a job request.
@@ -115,16 +159,16 @@ fn job_json(job: &Job, shown: Shown) -> Json {
     if shown != Shown::Created {
         put("jobType", json!(if job.kind() == Kind::Query { "V2Query" } else { "V2Ingest" }));
     }
-    if job.kind() == Kind::Ingest && job.state == State::Open {
+    if job.kind() == Kind::Ingest && job.state == JobState::Open {
         put("contentUrl", json!(format!("services/data/v{}.0/jobs/ingest/{}/batches", job.version, job.id)));
     }
     put("lineEnding", json!(job.line_ending.name()));
     put("columnDelimiter", json!(job.delimiter.name()));
     if shown == Shown::Whole {
-        if job.state != State::Open {
+        if job.state != JobState::Open {
             put("numberRecordsProcessed", json!(job.processed));
         }
-        if job.kind() == Kind::Ingest && job.state != State::Open {
+        if job.kind() == Kind::Ingest && job.state != JobState::Open {
             put("numberRecordsFailed", json!(job.failed));
         }
         put("retries", json!(0));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::get;
 use base64::Engine;
@@ -16,10 +16,9 @@ use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::list::{self, ListFilter};
 use super::{
-    JOB_BYTES_MAX, Shown, asked_state, check_members, csv_response, job_response, read_body, read_format, read_json,
-    text,
+    JOB_BYTES_MAX, JobPath, Shown, asked_state, check_members, csv_response, job_response, job_route, list_route,
+    read_body, read_format, read_json, text,
 };
 use crate::ApiError;
 use crate::bulk::{Job, Kind, QueryRequest, State as JobState, Work};
@@ -36,9 +35,9 @@ const PAGES_MAX: usize = 5;
 
 pub(super) fn routes() -> Router<AppState> {
     Router::new()
-        .route("/services/data/{version}/jobs/query", get(list).post(create))
-        .route("/services/data/{version}/jobs/query/{id}", get(show).patch(change).delete(remove))
-        .route("/services/data/{version}/jobs/query/{id}/{what}", get(results))
+        .route("/services/data/{version}/jobs/query", list_route(Kind::Query).post(create))
+        .route("/services/data/{version}/jobs/query/{id}", job_route(Kind::Query).patch(change))
+        .route("/services/data/{version}/jobs/query/{id}/{part}", get(results))
 }
 
 const MEMBERS: [&str; 6] = ["operation", "query", "contentType", "columnDelimiter", "lineEnding", "concurrencyMode"];
@@ -72,27 +71,10 @@ async fn create(session: Session, State(state): State<AppState>, body: Body) -> 
     Ok(job_response(job, Shown::Created))
 }
 
-async fn list(
-    session: Session,
-    State(state): State<AppState>,
-    Query(filter): Query<ListFilter>,
-) -> Result<Response, ApiError> {
-    let page = list::page(&state.org.read(), Kind::Query, &filter, session.version, state.now())?;
-    Ok(json_response(StatusCode::OK, &page))
-}
-
-async fn show(
-    _session: Session,
-    State(state): State<AppState>,
-    Path((_, id)): Path<(String, String)>,
-) -> Result<Response, ApiError> {
-    Ok(job_response(state.org.read().jobs.get(Kind::Query, &id, state.now())?, Shown::Whole))
-}
-
 async fn change(
     _session: Session,
     State(state): State<AppState>,
-    Path((_, id)): Path<(String, String)>,
+    JobPath { id, .. }: JobPath,
     body: Body,
 ) -> Result<Response, ApiError> {
     let asked = asked_state(&read_body(body, JOB_BYTES_MAX).await?)?;
@@ -106,15 +88,6 @@ async fn change(
     Ok(job_response(job, Shown::Changed))
 }
 
-async fn remove(
-    _session: Session,
-    State(state): State<AppState>,
-    Path((_, id)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
-    state.org.write().jobs.delete(Kind::Query, &id, state.now())?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct PageAsked {
@@ -125,7 +98,7 @@ struct PageAsked {
 async fn results(
     session: Session,
     State(state): State<AppState>,
-    Path((_, id, what)): Path<(String, String, String)>,
+    JobPath { id, part: what }: JobPath,
     Query(asked): Query<PageAsked>,
     truncate: Option<Extension<TruncateRows>>,
 ) -> Result<Response, ApiError> {

@@ -17,12 +17,13 @@ mod tests;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 
-use super::{ApiErrors, AppState, Origin, Session};
+use super::{ApiErrors, AppState, Origin, Session, not_found};
 use crate::ApiError;
 use call::{Call, Verb};
 
@@ -75,8 +76,12 @@ async fn answer(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return unreadable(&rejection).into_response(),
+    };
     let call = match Call::read(state, session, origin.0, &method, &uri, headers, body) {
         Ok(call) => call,
         Err(error) => return error.into_response(),
@@ -90,6 +95,15 @@ async fn answer(
             ApiError::new("UNKNOWN_EXCEPTION", message).status(500).into_response()
         }
     }
+}
+
+/// A body that is too long, or not compressed as its header says.
+fn unreadable(rejection: &BytesRejection) -> ApiError {
+    let code = match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => "REQUEST_ENTITY_TOO_LARGE",
+        _ => "POST_BODY_PARSE_ERROR",
+    };
+    ApiError::new(code, rejection.body_text()).status(rejection.status().as_u16())
 }
 
 type Answer = Result<Response, ApiErrors>;
@@ -145,11 +159,6 @@ fn route(call: &Call) -> Answer {
             None => Err(not_found().into()),
         },
     }
-}
-
-/// 404 for a resource that Salesforce does not have either.
-fn not_found() -> ApiError {
-    ApiError::new("NOT_FOUND", "The requested resource does not exist").status(404)
 }
 
 /// 501 for a resource that Salesforce has.
