@@ -6,11 +6,14 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test ends there")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tidegate_destinations::{DestinationUrl, Postgres, inspect};
 use tidegate_sync::conformance::{self, Factory};
-use tidegate_sync::{Destination, DestinationError};
+use tidegate_sync::{ChangeBatch, Destination, DestinationError, FollowCheckpoint, ReplayId};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 const ORG: &str = "00D000000000001EAA";
 
@@ -122,4 +125,61 @@ async fn an_unreachable_server_is_named_without_its_password() {
     let Err(error) = Postgres::open(&url).await else { panic!("nothing listens there") };
     let text = format!("{error} {error:?}");
     assert!(matches!(error, DestinationError::Unreachable { .. }) && !text.contains("secret"), "{text}");
+}
+
+/// Forwards connections; when it is aborted, they are cut.
+async fn forward(listener: TcpListener, to: String) {
+    let mut ways = JoinSet::new();
+    loop {
+        let (mut here, _) = listener.accept().await.unwrap();
+        let to = to.clone();
+        ways.spawn(async move {
+            let mut there = TcpStream::connect(to).await.unwrap();
+            let _ = tokio::io::copy_bidirectional(&mut here, &mut there).await;
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_restarts_is_waited_for() {
+    let Some(schemas) = Schemas::new() else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = listener.local_addr().unwrap();
+    let mut url = url::Url::parse(&schemas.url).unwrap();
+    let there = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(here.port())).unwrap();
+    let through = Schemas { url: url.into(), mark: schemas.mark.clone() };
+
+    let way = tokio::spawn(forward(listener, there.clone()));
+    let destination = through.open("restart").await.unwrap();
+    destination.open(ORG, &[conformance::table(0, "Widget__c")]).await.unwrap();
+    let checkpoint =
+        |n| FollowCheckpoint { replay_id: ReplayId(vec![n]), commit_time: 0, seen: vec![], objects: vec![] };
+    let batch = |n| ChangeBatch { changes: vec![], checkpoint: checkpoint(n) };
+    destination.apply(&batch(1)).await.unwrap();
+
+    way.abort();
+    let _ = way.await;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let error = destination.apply(&batch(2)).await.unwrap_err();
+        let DestinationError::Database { context, transient: true, .. } = &error else {
+            panic!("this would end the work: {error:?}");
+        };
+        if context.contains("again") {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{error:?}");
+    }
+
+    let way = tokio::spawn(forward(TcpListener::bind(here).await.unwrap(), there));
+    while let Err(error) = destination.apply(&batch(3)).await {
+        assert!(Instant::now() < deadline, "{error:?}");
+    }
+    let found = destination.open(ORG, &[conformance::table(0, "Widget__c")]).await.unwrap();
+    assert_eq!(found.follow, Some(checkpoint(3)));
+    drop(destination);
+    way.abort();
+    schemas.drop_all().await;
 }

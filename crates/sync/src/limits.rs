@@ -22,6 +22,10 @@ pub const REREAD_IDS_MAX: usize = 200;
 pub const QUERY_URL_CHARACTERS_MAX: usize = 14_000;
 /// Changes in one batch; a transaction that is larger is applied in parts.
 pub const BATCH_CHANGES_MAX: usize = 2_000;
+/// Bytes of the events and rows of one batch, about; beyond it a transaction is applied in parts.
+pub const BATCH_BYTES_MAX: usize = 16 << 20;
+/// What a row that will be read again counts for among them: nobody knows its size before.
+pub const REREAD_ROW_BYTES: usize = 32 << 10;
 /// Events asked for ahead. Salesforce keeps at most 100 outstanding.
 pub const CREDIT: u32 = 100;
 /// Hashes of applied events that are remembered to tell a repeated delivery.
@@ -45,5 +49,7 @@ pub const REPORT_IDS_MAX: usize = 20;
 pub const SCHEMAS_MAX: usize = 500;
 /// Rows of the destination held at once while two tables are compared.
 pub const COMPARE_PAGE_ROWS: usize = 2_000;
+/// Characters that these rows may have at most, where the table has long texts.
+pub const COMPARE_PAGE_CHARACTERS: usize = 16 << 20;
 /// Objects described at the same time.
 pub const DESCRIBES_AT_ONCE: usize = 4;

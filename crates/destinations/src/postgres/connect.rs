@@ -16,6 +16,10 @@ use crate::url::PostgresUrl;
 /// Enough for several snapshot pages at once, the follower and a reader.
 const CONNECTIONS_MAX: usize = 8;
 
+/// A server that has vanished without a word is noticed by then, where the system can tell; Linux alone would wait for
+/// a quarter of an hour with words on their way, and two hours without.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+
 /// How long the lock of a writer that has just died may outlive it at the server.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
@@ -80,6 +84,12 @@ fn with_defaults(url: &PostgresUrl) -> Config {
     }
     if config.get_application_name().is_none() {
         config.application_name("tidegate");
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(SILENCE_MAX);
+    }
+    if config.get_keepalives_interval().is_none() {
+        config.keepalives_idle(SILENCE_MAX).keepalives_interval(SILENCE_MAX / 4);
     }
     config
 }

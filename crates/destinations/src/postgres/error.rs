@@ -34,6 +34,15 @@ pub(super) fn unreachable(label: &str, error: tokio_postgres::Error) -> Destinat
     DestinationError::Unreachable { destination: label.to_owned(), source: Box::new(error) }
 }
 
+/// The same about a server that was there before: what passes is tried again instead of ending the work.
+pub(super) fn again(label: &str, error: DestinationError) -> DestinationError {
+    let DestinationError::Unreachable { destination, source } = error else { return error };
+    match source.downcast::<tokio_postgres::Error>() {
+        Ok(error) => postgres(label, "connect to the database again", *error),
+        Err(source) => DestinationError::Unreachable { destination, source },
+    }
+}
+
 pub(super) fn pool(label: &str, error: deadpool_postgres::PoolError) -> DestinationError {
     match error {
         deadpool_postgres::PoolError::Backend(error) if error.code().is_some() => {

@@ -92,8 +92,8 @@ impl Postgres {
     async fn writer(&self) -> Result<Object, DestinationError> {
         let mut lock = self.lock.lock().await;
         if lock.is_closed() {
-            // The server went away, and the lock with it.
-            *lock = connect::lock(&self.url, &self.label).await?;
+            // The server went away, and the lock with it. One that is starting again is waited for.
+            *lock = connect::lock(&self.url, &self.label).await.map_err(|e| error::again(&self.label, e))?;
         }
         drop(lock);
         self.connection().await

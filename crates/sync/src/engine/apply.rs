@@ -15,7 +15,7 @@ type Rows = HashMap<(TableId, RecordId), Row>;
 impl Engine {
     /// Applies a batch and moves the position.
     pub(super) async fn apply_batch(&self, checkpoint: &mut FollowCheckpoint, batch: Batch) -> Result<(), SyncError> {
-        let Batch { tasks, events, hashes, position, commit_time } = batch;
+        let Batch { tasks, events, hashes, position, commit_time, .. } = batch;
         let incomplete = tasks.iter().filter(|t| t.step == Step::Reread).map(|t| (t.table, t.record.clone()));
         let rows = self.reread_all(incomplete).await?;
         let changes: Vec<Change> = tasks

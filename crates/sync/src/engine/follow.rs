@@ -11,7 +11,7 @@ use super::schemas::Schemas;
 use super::{Backoff, Engine};
 use crate::error::{Cause, Phase, SyncError};
 use crate::event::EventSchema;
-use crate::limits::{BATCH_CHANGES_MAX, CAUGHT_UP_CHECKS_MAX, CREDIT, IDLE_FLUSH, TRIES_MAX};
+use crate::limits::{CAUGHT_UP_CHECKS_MAX, CREDIT, IDLE_FLUSH, TRIES_MAX};
 use crate::mapping::{Plan, plan};
 use crate::options::Mode;
 use crate::{FollowCheckpoint, IdRange, Progress, ReplayId, TableId, TableState};
@@ -114,7 +114,7 @@ impl Engine {
                         *checkpoint = next;
                     }
                 }
-                if batcher.len() >= BATCH_CHANGES_MAX
+                if batcher.is_full()
                     && let Some(batch) = batcher.take_all()
                 {
                     self.apply_batch(checkpoint, batch).await?;
@@ -178,9 +178,10 @@ impl Engine {
             tracing::debug!(transaction = header.transaction_key, "event delivered again");
             return Ok(Taken::Repeated);
         }
+        let bytes = raw.payload.len();
         let position = ReplayId(raw.replay_id);
         let Some(map) = self.maps.iter().find(|m| m.table.object.eq_ignore_ascii_case(&header.entity)) else {
-            batcher.add(header, Vec::new(), position);
+            batcher.add(header, Vec::new(), bytes, position);
             return Ok(Taken::Collected);
         };
         if event.body.is_none() {
@@ -196,7 +197,7 @@ impl Engine {
                     at: header.commit_timestamp,
                     step: p.step,
                 };
-                batcher.add(header, steps.into_iter().map(task).collect(), position);
+                batcher.add(header, steps.into_iter().map(task).collect(), bytes, position);
                 Ok(Taken::Collected)
             }
         }

@@ -9,9 +9,9 @@ use tidegate_client::RecordStream;
 use crate::decode::json;
 use crate::engine::{Engine, Select};
 use crate::error::{Cause, Phase, SyncError};
-use crate::limits::COMPARE_PAGE_ROWS;
+use crate::limits::{COMPARE_PAGE_CHARACTERS, COMPARE_PAGE_ROWS};
 use crate::mapping::ObjectMap;
-use crate::{Cell, ColumnIndex, IdRange, RecordId};
+use crate::{Cell, Column, ColumnIndex, ColumnType, IdRange, RecordId};
 
 /// How a row differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,12 +104,13 @@ impl Engine {
             && let Some(range) = rows.left.take()
         {
             let phase = || Phase::Verify { object: map.table.object.clone() };
-            let batch = self.retry(phase, || self.destination.rows(map.table.id, &range, COMPARE_PAGE_ROWS)).await?;
+            let page = page_rows(map);
+            let batch = self.retry(phase, || self.destination.rows(map.table.id, &range, page)).await?;
             for row in 0..batch.rows {
                 let cell = |c: &ColumnIndex| batch.cell(row, usize::from(c.0)).to_cell();
                 rows.here.push_back(rows.columns.iter().map(cell).collect());
             }
-            if batch.rows == COMPARE_PAGE_ROWS
+            if batch.rows == page
                 && let Some(last) = rows.here.back().and_then(|row| key(row))
             {
                 // The smallest id behind the last one: no id holds a character below a digit.
@@ -131,6 +132,16 @@ impl Rows<'_> {
         }
         (self.values && (0..self.columns.len()).any(unequal)).then_some(Differing::Value)
     }
+}
+
+/// Rows of the destination to hold at once: fewer where the table has long texts.
+fn page_rows(map: &ObjectMap) -> usize {
+    let length = |column: &Column| match column.ty {
+        ColumnType::Text { length } => length as usize,
+        _ => 0,
+    };
+    let longest = map.table.columns.iter().map(length).sum::<usize>().max(1);
+    (COMPARE_PAGE_CHARACTERS / longest).clamp(1, COMPARE_PAGE_ROWS)
 }
 
 fn key(row: &[Cell]) -> Option<RecordId> {
