@@ -61,6 +61,22 @@ async fn heads_have_a_longest_length() {
 }
 
 #[tokio::test]
+async fn time_that_is_moved_empties_the_recycle_bin() {
+    let running = Running::start(Config::default()).await;
+    let sobject = |id: &str| format!("{DATA}/sobjects/Account{id}");
+    let (_, made) = answer(running.call(Method::POST, &sobject("")).json(&json!({ "Name": "brief" }))).await;
+    let id = format!("/{}", made["id"].as_str().unwrap());
+    assert_eq!(answer(running.call(Method::DELETE, &sobject(&id))).await.0, 204);
+    assert_eq!(refusal(running.call(Method::GET, &sobject(&id))).await.1, "ENTITY_IS_DELETED");
+    let clock =
+        running.http.post(running.url("/__emulator/clock")).json(&json!({ "advance_ms": 15 * 86_400_000_i64 + 1 }));
+    assert_eq!(answer(clock).await.0, 200);
+    let (_, token) = running.jwt(&running.claims()).await;
+    let get = running.http.get(running.url(&sobject(&id))).bearer_auth(token["access_token"].as_str().unwrap());
+    assert_eq!(refusal(get).await, (404, "NOT_FOUND".to_owned()));
+}
+
+#[tokio::test]
 async fn controls_refuse_what_cannot_be() {
     let running = Running::start(Config::default()).await;
     let control =

@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::{Value as Json, json};
 use tidegate_emulator::RecordId;
 use tidegate_emulator::oauth::PermittedUsers;
-use tidegate_emulator::server::Config;
+use tidegate_emulator::server::{Config, SeedConfig};
 use tidegate_emulator::settings::Settings;
 
 fn members(json: &Json) -> Vec<&str> {
@@ -363,6 +363,26 @@ async fn tokens_are_revoked_introspected_and_expire() {
     assert_eq!(missing.text().await.unwrap(), "Missing_OAuth_Token");
     let get = running.url(&format!("/services/oauth2/revoke?token={}", c.access_token));
     assert_eq!(running.http.get(get).send().await.unwrap().status(), 400, "it had expired");
+}
+
+#[tokio::test]
+async fn who_is_deactivated_is_out_at_once() {
+    let config = Config { seed: Some(SeedConfig { number: 1, contacts: 10 }), ..Config::default() };
+    let running = Running::start(config).await;
+    let query = "/services/data/v66.0/query?q=SELECT+Id,Username+FROM+User+WHERE+IsActive=true+AND+Username!='admin@tidegate.example'";
+    let (_, found) = answer(running.call(Method::GET, query)).await;
+    let user = &found["records"][0];
+    let mut claims = running.claims();
+    claims["sub"] = user["Username"].clone();
+    let token = running.jwt(&claims).await.1["access_token"].as_str().unwrap().to_owned();
+    let limits = || answer(running.http.get(running.url("/services/data/v66.0/limits")).bearer_auth(&token));
+    assert_eq!(limits().await.0, 200);
+    let path = format!("/services/data/v66.0/sobjects/User/{}", user["Id"].as_str().unwrap());
+    let set = |active: bool| answer(running.call(Method::PATCH, &path).json(&json!({ "IsActive": active })));
+    assert_eq!(set(false).await.0, 204);
+    let (status, body) = limits().await;
+    assert_eq!((status, &body[0]["errorCode"]), (401, &json!("INVALID_SESSION_ID")));
+    assert_eq!(running.jwt(&claims).await.0, 400);
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ impl Transaction<'_> {
 
 /// Upserts of one request that name the same key twice: none of them is done (observed).
 pub(super) fn repeated_keys(schema: &Schema, writes: &[Write]) -> HashMap<usize, ApiError> {
-    let mut places: HashMap<(ObjectId, String, String), Vec<usize>> = HashMap::new();
+    let mut places: HashMap<(ObjectId, String, String), Vec<(usize, String)>> = HashMap::new();
     for (at, write) in writes.iter().enumerate() {
         let Write::Upsert { object, key, value, .. } = write else { continue };
         let Some((_, field)) = schema.object(*object).field(key) else { continue };
@@ -62,13 +62,14 @@ pub(super) fn repeated_keys(schema: &Schema, writes: &[Write]) -> HashMap<usize,
         let text = scalar.text.as_ref();
         let folded =
             if field.case_sensitive || field.ty == FieldType::Id { text.to_owned() } else { text.to_lowercase() };
-        places.entry((*object, field.name.clone(), folded)).or_default().push(at);
+        places.entry((*object, field.name.clone(), folded)).or_default().push((at, text.to_owned()));
     }
     let mut repeated = HashMap::new();
-    for ((_, name, value), places) in places.into_iter().filter(|(_, places)| places.len() > 1) {
-        let text = format!("Duplicate external id specified: {value}");
-        let error = ApiError::new("DUPLICATE_VALUE", text).field(name);
-        repeated.extend(places.into_iter().map(|at| (at, error.clone())));
+    for ((_, name, _), places) in places.into_iter().filter(|(_, places)| places.len() > 1) {
+        repeated.extend(places.into_iter().map(|(at, value)| {
+            let text = format!("Duplicate external id specified: {value}");
+            (at, ApiError::new("DUPLICATE_VALUE", text).field(&name))
+        }));
     }
     repeated
 }

@@ -4,6 +4,7 @@ use tonic::metadata::MetadataMap;
 
 use super::error::Failure;
 use crate::http::state::AppState;
+use crate::oauth::is_deactivated;
 use crate::{Millis, RecordId};
 
 /// A caller whose metadata were in order.
@@ -31,13 +32,14 @@ impl Caller {
         Ok(Self { token: token.to_owned(), expires_at: grant.expires_at })
     }
 
-    /// Whether the token was revoked since. A token that merely grew old does not end what it began.
+    /// Whether the token was revoked since, or its user deactivated. A token that merely grew old does not end what it began.
     pub(super) fn is_revoked(&mut self, state: &AppState) -> bool {
         let now = state.now();
-        match state.org.read().access.look(&self.token, now) {
+        let org = state.org.read();
+        match org.access.look(&self.token, now) {
             Some(grant) => {
                 self.expires_at = grant.expires_at;
-                false
+                is_deactivated(&org, grant.user)
             }
             None => now < self.expires_at,
         }

@@ -122,6 +122,9 @@ async fn move_clock(State(state): State<AppState>, body: Bytes) -> Response {
         let mut org = state.org.write();
         let settings = org.settings.clone();
         org.events.advance(now, &settings);
+        if org.store.purge_is_due(now) {
+            org.purge(now);
+        }
     }
     state.bulk_wake.notify_one();
     clock_state(&state)

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::state::AppState;
 use super::version::ApiVersion;
-use crate::oauth::Grant;
+use crate::oauth::{Grant, is_deactivated};
 use crate::{ApiError, RecordId};
 
 /// A request that was let in. Taking it as a handler's argument checks the token and counts one API call.
@@ -65,7 +65,9 @@ impl AppState {
     pub fn check_token(&self, token: &str) -> Result<Grant, ApiError> {
         let now = self.now();
         let org = self.org.read();
-        org.access.check(token, now, org.settings.session_ms).ok_or_else(session_invalid)
+        let grant = org.access.check(token, now, org.settings.session_ms).ok_or_else(session_invalid)?;
+        // Whoever is deactivated is out at once.
+        if is_deactivated(&org, grant.user) { Err(session_invalid()) } else { Ok(grant) }
     }
 }
 

@@ -12,4 +12,4 @@ pub use access::{Access, App, Grant, Password, PermittedUsers};
 pub use error::OauthError;
 pub(crate) use grants::authenticate;
 pub use grants::{Asked, ClientAuth, Granted, token};
-pub use users::{User, by_id, by_username};
+pub use users::{User, by_id, by_username, is_deactivated};

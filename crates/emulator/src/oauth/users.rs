@@ -39,6 +39,11 @@ pub fn by_id(org: &Org, id: RecordId) -> Option<User> {
     Some(User { id, row: org.store.live(object, id)?.clone() })
 }
 
+/// Whether the user with this id was deactivated. Users are never deleted.
+pub fn is_deactivated(org: &Org, id: RecordId) -> bool {
+    by_id(org, id).is_some_and(|user| !user.is_active(org))
+}
+
 /// The user with this username, whatever the case.
 pub fn by_username(org: &Org, username: &str) -> Option<User> {
     let (object, facts) = org.schema.find("User")?;
