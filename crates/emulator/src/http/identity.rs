@@ -39,7 +39,7 @@ pub(super) fn identity(org: &Org, user: &User, origin: &str) -> Json {
         "user_type": "STANDARD",
         "language": text("LanguageLocaleKey"),
         "locale": text("LocaleSidKey"),
-        "utcOffset": 0,
+        "utcOffset": utc_offset(user.text(org, "TimeZoneSidKey").as_str()),
         "last_modified_date": modified(org, user),
         "is_app_installed": true,
     })
@@ -81,9 +81,19 @@ pub(super) fn userinfo(org: &Org, user: &User, origin: &str) -> Json {
         "user_type": "STANDARD",
         "language": text("LanguageLocaleKey"),
         "locale": text("LocaleSidKey"),
-        "utcOffset": 0,
+        "utcOffset": utc_offset(user.text(org, "TimeZoneSidKey").as_str()),
         "updated_at": modified(org, user),
     })
+}
+
+/// How far a zone is from UTC when no daylight saving time holds, milliseconds; 0 for a zone nobody knows.
+fn utc_offset(zone: &str) -> i64 {
+    let Ok(zone) = jiff::tz::TimeZone::get(zone) else { return 0 };
+    // One of the two is outside of daylight saving time, on either half of the earth.
+    let days = [jiff::civil::date(2026, 1, 1), jiff::civil::date(2026, 7, 1)];
+    let offsets = days.iter().filter_map(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok());
+    let mut offsets = offsets.map(|at| zone.to_offset_info(at.timestamp()));
+    offsets.find(|info| !info.dst().is_dst()).map_or(0, |info| i64::from(info.offset().seconds()) * 1000)
 }
 
 fn nullable(text: String) -> Json {
@@ -125,4 +135,24 @@ fn urls(org: &Org, user: &User, origin: &str) -> Json {
         "feed_elements": rest("chatter/feed-elements"),
         "custom_domain": origin,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_are_those_of_standard_time() {
+        for (zone, hours) in [
+            ("GMT", 0.0),
+            ("America/Los_Angeles", -8.0),
+            ("Europe/Berlin", 1.0),
+            ("Australia/Sydney", 10.0),
+            ("Asia/Kolkata", 5.5),
+            ("Pacific/Pago_Pago", -11.0),
+            ("Nowhere/At_All", 0.0),
+        ] {
+            assert_eq!(utc_offset(zone), (hours * 3_600_000.0) as i64, "{zone}");
+        }
+    }
 }
