@@ -156,7 +156,10 @@ impl Subscription {
             let generation = open.generation;
             let error = match timeout(REFUSAL_WAIT, open.accepted()).await {
                 Ok(Ok(_)) | Err(_) => return Ok(subscription),
-                Ok(Err(status)) => SubscriptionError::from_status(&format!("subscribing to {channel}"), &status),
+                Ok(Err(status)) => {
+                    let at = &subscription.events.client.inner.config.pubsub_endpoint;
+                    SubscriptionError::from_status(&format!("subscribing to {channel} at {at}"), &status)
+                }
             };
             subscription.stream = None;
             subscription.recover(error, generation).await?;
@@ -239,7 +242,7 @@ impl Subscription {
         }
         let silence_max = self.events.client.inner.transport.timeouts().event_silence;
         loop {
-            let what = format!("following {}", self.channel);
+            let what = format!("the events from {}", self.events.client.inner.config.pubsub_endpoint);
             let open = self.opened().await?;
             let (generation, deadline) = (open.generation, open.heard + silence_max);
             let error = match timeout_at(deadline, open.answer()).await {
