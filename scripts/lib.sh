@@ -10,7 +10,12 @@ find_postgres() {
 }
 
 have() {
-  if [ "$1" = postgres ]; then [ -n "$(find_postgres)" ]; else command -v "$1" >/dev/null 2>&1; fi
+  case $1 in
+    postgres) [ -n "$(find_postgres)" ] ;;
+    # Debian ships Python without what a virtual environment needs.
+    venv) python3 -c 'import ensurepip, venv' >/dev/null 2>&1 ;;
+    *) command -v "$1" >/dev/null 2>&1 ;;
+  esac
 }
 
 # need PROGRAM PACKAGE: installs Debian's package when the program is missing, or says that it is.
@@ -24,6 +29,11 @@ need() {
       "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$2" >/dev/null || true
   fi
   have "$1" || fail "the tests need $1" "install it with your system's package manager (Debian's package is $2) and run this again"
+}
+
+# Debian's own Rust is too old, so it is not installed here.
+need_rust() {
+  have cargo || fail "this needs Rust's toolchain" "CONTRIBUTING.md names the version, https://rustup.rs tells how to install it"
 }
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/tidegate-test.XXXXXX")

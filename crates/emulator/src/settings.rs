@@ -3,7 +3,7 @@
 /// Settings of an org. What Salesforce leaves unconfirmed is a setting here, with the likelier answer as default.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The org's id.
+    /// The id of a new org. One that was kept in a directory has its own.
     pub org_id: crate::RecordId,
     /// The administrator, owner of the seed's records and run-as user of the client-credentials flow.
     pub admin_id: crate::RecordId,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use common::Running;
 use reqwest::Method;
 use serde_json::json;
+use tidegate_emulator::RecordId;
 use tidegate_emulator::dml::{Input, Write, WriteContext};
 use tidegate_emulator::events::Start;
 use tidegate_emulator::server::{Config, Emulator, SeedConfig, StartError};
@@ -63,9 +64,13 @@ async fn a_clean_stop_keeps_everything_but_tokens() {
         (token, org.events.latest(), org.schema.objects().to_vec(), bin)
     };
     assert!(!bin.is_empty());
+    let org_id = first.emulator.credentials().org_id.clone();
     first.emulator.stop().await.unwrap();
 
-    let second = Running::start(config(dir.path())).await;
+    let mut other = config(dir.path());
+    other.settings.org_id = RecordId::new(*b"00D", *b"TG", 9);
+    let second = Running::start(other).await;
+    assert_eq!(second.emulator.credentials().org_id, org_id, "it is the org that it was");
     assert_eq!(second.emulator.clock().now(), T0 + 60_000, "time goes on where it stopped");
     assert_eq!(dump(&second).await, before);
     {

@@ -125,9 +125,8 @@ fn read(from: &mut impl Read, settings: &Settings) -> io::Result<Kept> {
     let mut head = Vec::new();
     from.take(u64::from_le_bytes(eight)).read_to_end(&mut head)?;
     let head: Head = serde_json::from_slice(&head).map_err(invalid)?;
-    if head.org_id != settings.org_id.to_string() {
-        return Err(invalid(format!("the org kept here is {}, not {}", head.org_id, settings.org_id)));
-    }
+    // It is the org that it was, whatever a new one would be called.
+    let org_id = RecordId::parse(&head.org_id).ok_or_else(|| invalid("the org's id is none"))?;
     let mut schema = Schema::default();
     for object in head.objects {
         schema.put(object.object()?);
@@ -142,7 +141,8 @@ fn read(from: &mut impl Read, settings: &Settings) -> io::Result<Kept> {
     if !head.clean {
         events.reset_positions();
     }
-    let org = Org { settings: settings.clone(), schema: Arc::new(schema), store, events, ..Org::default() };
+    let settings = Settings { org_id, ..settings.clone() };
+    let org = Org { settings, schema: Arc::new(schema), store, events, ..Org::default() };
     Ok(Kept { org, now: head.now })
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::json;
+use tidegate_emulator::RecordId;
 use tidegate_emulator::server::{Config, Emulator, SeedConfig, StartError};
 use tidegate_emulator::settings::Settings;
 
@@ -19,8 +20,13 @@ pub(super) async fn serve(args: ServeArgs) -> Result<ExitCode, Failure> {
         Some(dir) => (dir, false),
         None => (temporary_folder("tidegate-emulator")?, true),
     };
-    let settings =
-        Settings { keep_alive_ms: args.keep_alive_ms, daily_requests: args.daily_requests, ..Settings::default() };
+    let settings = Settings {
+        // Another number makes another org: a replica of the one is not taken for a replica of the other.
+        org_id: RecordId::new(*b"00D", *b"TG", args.seed),
+        keep_alive_ms: args.keep_alive_ms,
+        daily_requests: args.daily_requests,
+        ..Settings::default()
+    };
     let config = Config {
         listen: args.listen,
         tls_listen: args.tls_listen,

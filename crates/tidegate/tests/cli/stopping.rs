@@ -66,7 +66,7 @@ fn a_pull_that_is_interrupted_says_so_and_goes_on() {
 #[test]
 fn the_emulator_prints_one_line_and_ends_on_sigterm() {
     let bench = Bench::new();
-    let mut child = bench.command("exec tidegate emulator serve --json --rows 5").spawn().unwrap();
+    let mut child = bench.command("exec tidegate emulator serve --json --rows 5 --seed 2").spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
@@ -88,6 +88,7 @@ fn the_emulator_prints_one_line_and_ends_on_sigterm() {
     ] {
         assert!(told[key].as_str().is_some_and(|value| !value.is_empty()), "{key}: {told}");
     }
+    assert_ne!(told["org_id"], bench.org.emulator().credentials().org_id, "another number, another org");
     let text = |key: &str| told[key].as_str().unwrap().to_owned();
     let count = bench.ok(&format!(
         "TIDEGATE_LOGIN_URL={} TIDEGATE_CLIENT_ID={} TIDEGATE_PRIVATE_KEY_FILE={} TIDEGATE_CA_FILE={} \
