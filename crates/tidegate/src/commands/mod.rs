@@ -61,7 +61,8 @@ pub(crate) fn interruption() -> CancellationToken {
         cancelled.cancel();
         // A terminal shows ^C where the cursor is: this goes over it.
         let over = if is_watched() && !by_sigterm { "\r" } else { "" };
-        say(format!("{over}stopping; once more to stop at once"));
+        let advice = if by_sigterm { "" } else { "; once more to stop at once" };
+        say(format!("{over}stopping{advice}"));
         let by_sigterm = signals.next().await;
         std::process::exit(i32::from(if by_sigterm { TERMINATED } else { INTERRUPTED }));
     });
