@@ -105,6 +105,32 @@ async fn altered_tables_are_refused_with_the_difference() {
 }
 
 #[tokio::test]
+async fn a_table_that_others_refer_to_is_filled_in_place() {
+    let Some(schemas) = Schemas::new() else { return };
+    let table = conformance::table(0, "Widget__c");
+    let destination = schemas.open("referred").await.unwrap();
+    destination.open(ORG, std::slice::from_ref(&table)).await.unwrap();
+    let schema = format!("{}_referred", schemas.mark);
+    schemas
+        .execute(&format!(
+            "CREATE TABLE \"{schema}\".mine (widget text COLLATE \"C\" REFERENCES \"{schema}\".widget__c); \
+             CREATE VIEW \"{schema}\".seen AS SELECT * FROM \"{schema}\".widget__c"
+        ))
+        .await;
+    let job = tidegate_sync::LoadJob {
+        job_id: "750".to_owned(),
+        api_version: "66.0".to_owned(),
+        created: 0,
+        fields: Vec::new(),
+    };
+    destination.begin(tidegate_sync::TableId(0), &job).await.unwrap();
+    let published = destination.publish(tidegate_sync::TableId(0)).await;
+    schemas.execute(&format!("SELECT * FROM \"{schema}\".seen, \"{schema}\".mine")).await;
+    schemas.drop_all().await;
+    assert_eq!(published.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn inspection_and_the_second_writer() {
     let Some(schemas) = Schemas::new() else { return };
     assert_eq!(inspect(&schemas.url("a")).await.unwrap(), None);

@@ -188,7 +188,8 @@ async fn is_untouched(
                     (SELECT COUNT(*) FROM pg_index i WHERE i.indrelid = c.oid), \
                     (SELECT COUNT(*) FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) \
                   + (SELECT COUNT(*) FROM pg_rewrite r JOIN pg_depend d ON d.objid = r.oid \
-                      WHERE d.classid = 'pg_rewrite'::regclass AND d.refobjid = c.oid), \
+                      WHERE d.classid = 'pg_rewrite'::regclass AND d.refobjid = c.oid) \
+                  + (SELECT COUNT(*) FROM pg_constraint k WHERE k.confrelid = c.oid), \
                     c.relacl IS NULL \
              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
             &[&destination.schema, &table.name],
