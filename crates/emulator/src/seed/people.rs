@@ -165,7 +165,12 @@ fn users(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         sheet.text(c.name, format!("{first} {last}"));
         sheet.flag(c.active, place + super::INACTIVE < making.counts.users);
         sheet.text(c.encoding, "UTF-8");
-        sheet.pick(c.zone, rng);
+        if admin {
+            // Whoever signs in first should find TODAY where everybody else has it.
+            sheet.text(c.zone, "GMT");
+        } else {
+            sheet.pick(c.zone, rng);
+        }
         sheet.pick(c.locale, rng);
         sheet.pick(c.language, rng);
         sheet.link(c.profile, Some(making.id(b"00e", if admin { 0 } else { 1 + rng.below(2) })));
