@@ -9,6 +9,9 @@ use tidegate_sync::Progress;
 
 use crate::output::{counted, grouped, is_watched, say, step_around};
 
+/// What lines about changes are counted under; no object has such a name.
+const FOLLOW: &str = "(changes)";
+
 /// How often a line tells of pages and changes when nobody is watching.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
@@ -163,7 +166,7 @@ impl Display {
         let text = format!("following: {} and {} applied{lag}", counted(events, "event"), counted(changes, "change"));
         self.spin(text.clone());
         if changes > 0 {
-            self.now_and_then("follow", || text);
+            self.now_and_then(FOLLOW, || text);
         }
     }
 
@@ -175,10 +178,14 @@ impl Display {
         let due = {
             let mut state = self.lock();
             let now = Instant::now();
-            let last = state.last_line.entry(key.to_owned()).or_insert(now);
-            let due = now.duration_since(*last) >= LINE_EVERY;
-            if due {
-                *last = now;
+            // The first changes are told at once, so that a log shows that the copy follows; a table's first pages are
+            // not, since its end may come right after them.
+            let due = match state.last_line.get(key) {
+                Some(last) => now.duration_since(*last) >= LINE_EVERY,
+                None => key == FOLLOW,
+            };
+            if due || !state.last_line.contains_key(key) {
+                state.last_line.insert(key.to_owned(), now);
             }
             due
         };
