@@ -2,7 +2,7 @@
 
 use super::fields::{self, Mode};
 use super::transaction::{Cause, Transaction};
-use super::{Input, defaults, derived, errors, reference};
+use super::{Input, defaults, derived, errors, reference, temporal};
 use crate::schema::{FieldType, ObjectId, ObjectType};
 use crate::store::Values;
 use crate::{ApiError, RecordId, Value};
@@ -39,6 +39,7 @@ impl Transaction<'_> {
             schema: &self.schema,
             store: self.store,
         });
+        temporal::check_years(&facts, &values)?;
         self.check_unique(object, &facts, id, &values, None)?;
         self.put(object, id, &values, Cause::User);
         Ok(id)
@@ -85,6 +86,7 @@ impl Transaction<'_> {
             schema: &self.schema,
             store: self.store,
         });
+        temporal::check_years(&facts, &values)?;
         self.check_unique(object, &facts, id, &values, Some(&given))?;
         self.put(object, id, &values, Cause::User);
         Ok(())

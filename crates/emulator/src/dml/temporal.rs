@@ -4,11 +4,31 @@ use jiff::civil::Date;
 
 use super::convert::Scalar;
 use super::errors;
-use crate::schema::Field;
+use crate::schema::{Field, ObjectType};
+use crate::store::Values;
 use crate::{ApiError, Millis, Value};
 
 /// Documented range of years.
 const YEARS: std::ops::RangeInclusive<i16> = 1700..=4000;
+
+/// Refuses what a rule computed beyond the documented years, such as the end of an event that is to last for millennia.
+pub(super) fn check_years(facts: &ObjectType, values: &Values) -> Result<(), Vec<ApiError>> {
+    let wrong = |(id, value): (&crate::schema::FieldId, &Value)| {
+        let (date, text) = match value {
+            Value::Date(date) => (Some(*date), date.to_string()),
+            Value::DateTime(ms) => {
+                let at = jiff::Timestamp::from_millisecond(*ms).ok();
+                let date = at.map(|t| t.to_zoned(jiff::tz::TimeZone::UTC).date());
+                (date, at.map_or_else(|| ms.to_string(), |t| t.to_string()))
+            }
+            _ => return None,
+        };
+        let is_right = date.is_some_and(|date| YEARS.contains(&date.year()));
+        (!is_right).then(|| errors::date_out_of_range(facts.field_at(*id), &text))
+    };
+    let wrong: Vec<ApiError> = values.iter().filter_map(wrong).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
 
 /// `yyyy-MM-dd`; an offset is not supported.
 pub(super) fn date(field: &Field, scalar: &Scalar<'_>) -> Result<Value, ApiError> {

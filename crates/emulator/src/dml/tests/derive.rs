@@ -121,6 +121,16 @@ fn events_have_a_start_an_end_and_a_length() {
 }
 
 #[test]
+fn an_event_does_not_last_for_millennia() {
+    let mut bench = Bench::new();
+    for minutes in [-1_000_000_000_i64, 2_000_000_000] {
+        let fields = json!({"ActivityDateTime": "2026-01-02T10:00:00Z", "DurationInMinutes": minutes});
+        let refused = bench.create("Event", fields).unwrap_err();
+        assert!(refused.iter().all(|e| e.code == "NUMBER_OUTSIDE_VALID_RANGE"), "{refused:?}");
+    }
+}
+
+#[test]
 fn activities_and_cases_find_their_account() {
     let mut bench = Bench::new();
     let account = bench.made("Account", json!({"Name": "Acme"}));
