@@ -6,11 +6,9 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import crypto from 'node:crypto';
 import jsforce from 'jsforce';
+import { finish, org, step } from './harness.js';
 
-const org = JSON.parse(process.argv[2]);
 const version = '62.0';
-const steps = [];
-const step = (name, run) => steps.push([name, run]);
 
 const token = async (params) => {
   const answer = await fetch(`${org.url}/services/oauth2/token`, { method: 'POST', body: new URLSearchParams(params) });
@@ -252,14 +250,4 @@ step('logout', async () => {
   await assert.rejects(after.query('SELECT Id FROM Account LIMIT 1'));
 });
 
-let failed = 0;
-for (const [name, run] of steps) {
-  try {
-    await run();
-  } catch (error) {
-    failed += 1;
-    console.error(`jsforce: ${name}: FAILED\n${error.stack ?? error}`);
-  }
-}
-console.log(`jsforce: ${steps.length - failed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+await finish('jsforce');
