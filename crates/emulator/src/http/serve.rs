@@ -128,6 +128,10 @@ impl Door {
         if let Some(rows) = action.truncate_rows {
             request.extensions_mut().insert(TruncateRows(rows));
         }
+        if action.miscount.is_some() {
+            // What is packed cannot be counted anew.
+            request.headers_mut().remove(header::ACCEPT_ENCODING);
+        }
         let limit_info = LimitInfo::default();
         request.extensions_mut().insert(limit_info.clone());
         self.prepare(&mut request);
