@@ -54,9 +54,7 @@ impl Refusal {
             Self::ConcurrentLimit => {
                 (403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded.")
             }
-            Self::ConcurrentTransactions => {
-                (403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded.")
-            }
+            Self::ConcurrentTransactions => (403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded."),
             Self::DailyLimit => (403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
             Self::QueryTimeout => (400, "QUERY_TIMEOUT", "Your query request was running for too long."),
             Self::InvalidQueryLocator => (400, "INVALID_QUERY_LOCATOR", "invalid query locator"),

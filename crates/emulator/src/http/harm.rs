@@ -123,7 +123,9 @@ pub(crate) async fn miscount(response: Response<Body>, off: i64) -> Response<Bod
     }
     let bytes = match body.collect().await {
         Ok(collected) => collected.to_bytes(),
-        Err(error) => return Response::from_parts(parts, Body::new(http_body_util::Full::new(Bytes::from(error.to_string())))),
+        Err(error) => {
+            return Response::from_parts(parts, Body::new(http_body_util::Full::new(Bytes::from(error.to_string()))));
+        }
     };
     let changed = serde_json::from_slice::<Json>(&bytes).ok().map(|mut json| {
         for name in COUNTS {

@@ -151,7 +151,8 @@ impl Applying<'_> {
             }
         }
         for (draft, result) in drafts.into_iter().zip(results) {
-            let saved = result.map_err(|errors| error(&draft, errors.first().map(ToString::to_string).unwrap_or_default()))?;
+            let saved =
+                result.map_err(|errors| error(&draft, errors.first().map(ToString::to_string).unwrap_or_default()))?;
             let name = self.org.schema.object(draft.object).name.clone();
             let counts = if saved.created { &mut self.imported.created } else { &mut self.imported.updated };
             *counts.entry(name).or_default() += 1;

@@ -35,10 +35,13 @@ pub(super) fn order(files: &[SourceFile]) -> Result<Vec<&SourceFile>, ImportErro
             let whole = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
             let found = trees.iter().position(|tree| tree.name == whole);
             // Files given one by one come without their folders.
-            let found = found.or_else(|| trees.iter().position(|tree| tree.base() == name.rsplit('/').next().unwrap_or("")));
+            let found =
+                found.or_else(|| trees.iter().position(|tree| tree.base() == name.rsplit('/').next().unwrap_or("")));
             match found {
                 Some(at) => ordered.push(trees.remove(at)),
-                None => return Err(ImportError::new(plan, "", format_args!("the file {name} is not among those given"))),
+                None => {
+                    return Err(ImportError::new(plan, "", format_args!("the file {name} is not among those given")));
+                }
             }
         }
     }

@@ -37,11 +37,7 @@ fn delimiter(header: &[u8]) -> u8 {
 }
 
 impl<'a> Sheet<'a> {
-    pub(super) fn open(
-        schema: &Schema,
-        file: &'a SourceFile,
-        options: &ImportOptions,
-    ) -> Result<Self, ImportError> {
+    pub(super) fn open(schema: &Schema, file: &'a SourceFile, options: &ImportOptions) -> Result<Self, ImportError> {
         let name = options.object.as_deref().unwrap_or_else(|| file.stem());
         let Some((object, facts)) = schema.find(name) else {
             let text = format!("this org has no object {name}: name the file after its object, or say which it is");

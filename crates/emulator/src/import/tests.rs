@@ -125,7 +125,10 @@ fn what_does_not_fit_is_named_and_changes_nothing() {
     let csv = |name: &str, text: &str| vec![SourceFile::new(name, text)];
     let tree = |records: Json| vec![json_file("t.json", &json!({ "records": records }))];
     for (files, expected) in [
-        (csv("Nope.csv", "a\n1\n"), "Nope.csv: this org has no object Nope: name the file after its object, or say which it is"),
+        (
+            csv("Nope.csv", "a\n1\n"),
+            "Nope.csv: this org has no object Nope: name the file after its object, or say which it is",
+        ),
         (csv("Account.csv", "Nmae\nx\n"), "Account.csv, column 1: Account has no field Nmae; did you mean Name?"),
         (csv("Account.csv", "Name,name\nx,y\n"), "Account.csv, column 2: the column name is there twice"),
         (csv("Account.csv", "Name\nx\ny,z\n"), "Account.csv, line 3: the row has 2 cells, the header 1"),
@@ -137,11 +140,15 @@ fn what_does_not_fit_is_named_and_changes_nothing() {
         (csv("t.json", "{"), "t.json: no JSON: EOF while parsing an object at line 1 column 1"),
         (tree(json!([{}])), "t.json, records[0]: `attributes.type` is missing: it names the object"),
         (
-            tree(json!([{ "attributes": { "type": "Contact", "referenceId": "x" }, "LastName": "x", "AccountId": "@nobody" }])),
+            tree(
+                json!([{ "attributes": { "type": "Contact", "referenceId": "x" }, "LastName": "x", "AccountId": "@nobody" }]),
+            ),
             "t.json, records[0]: AccountId: no record in these files is called @nobody",
         ),
         (
-            tree(json!([{ "attributes": { "type": "Account", "referenceId": "x" }, "Name": "x", "Wheels": { "records": [] } }])),
+            tree(
+                json!([{ "attributes": { "type": "Account", "referenceId": "x" }, "Name": "x", "Wheels": { "records": [] } }]),
+            ),
             "t.json, records[0]: Account has no child relationship Wheels",
         ),
         (

@@ -61,7 +61,8 @@ impl Reading<'_> {
             return Err(self.error(place, format_args!("this org has no object {name}")));
         };
         // One that is not named is named by its place, so that its children can point at it.
-        let reference = text("referenceId").map_or_else(|| format!("@{}#{place}", self.file.name), |id| format!("@{id}"));
+        let reference =
+            text("referenceId").map_or_else(|| format!("@{}#{place}", self.file.name), |id| format!("@{id}"));
         let mut fields = Vec::new();
         let mut children = Vec::new();
         for (key, value) in members.iter().filter(|(key, _)| *key != "attributes") {
@@ -75,9 +76,10 @@ impl Reading<'_> {
         }
         let mut nested = Vec::new();
         for (key, records) in children {
-            let relationship = facts.children.iter().find(|child| {
-                child.relationship_name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(key))
-            });
+            let relationship = facts
+                .children
+                .iter()
+                .find(|child| child.relationship_name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(key)));
             let Some(relationship) = relationship else {
                 return Err(self.error(place, format_args!("{} has no child relationship {key}", facts.name)));
             };
