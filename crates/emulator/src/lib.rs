@@ -16,6 +16,7 @@ pub mod formula;
 pub mod grpc;
 pub mod http;
 pub mod id;
+pub mod import;
 pub mod limits;
 pub mod oauth;
 pub mod org;
@@ -24,6 +25,7 @@ pub mod schema;
 pub mod seed;
 pub mod server;
 pub mod settings;
+pub mod snapshot;
 pub mod store;
 pub mod value;
 
