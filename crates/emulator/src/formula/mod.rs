@@ -26,7 +26,7 @@ mod tests;
 
 pub use error::FormulaError;
 pub use eval::{Context, Subject};
-pub(crate) use read::{FormulaColumn, Session, column, fill};
+pub(crate) use read::{FormulaColumn, Session, column, fill, zone_of};
 
 use crate::schema::{Blanks, Field, FieldId, FieldType, ObjectId, Schema};
 use check::{Checker, Node, Place};

@@ -57,6 +57,11 @@ impl FormulaColumn {
 }
 
 impl Session {
+    /// For a user, in the time zone that their record names.
+    pub(crate) fn of(schema: &Schema, store: &Store, user: RecordId, now: Millis) -> Self {
+        Self::new(user, now, zone_of(schema, store, user))
+    }
+
     pub(crate) fn new(user: RecordId, now: Millis, zone: TimeZone) -> Self {
         Self { user, now, zone, texts: Arena::default() }
     }
@@ -86,6 +91,19 @@ impl Session {
             Value::Id(id) => ValueRef::Id(id),
         }
     }
+}
+
+/// The time zone of a user (`TimeZoneSidKey`); UTC where the record is missing or names none that is known.
+pub(crate) fn zone_of(schema: &Schema, store: &Store, user: RecordId) -> TimeZone {
+    let named = || {
+        let (object, facts) = schema.find("User")?;
+        let (field, _) = facts.field("TimeZoneSidKey")?;
+        match store.get(object, user)?.get_ref(field) {
+            ValueRef::Text(name) => TimeZone::get(name).ok(),
+            _ => None,
+        }
+    };
+    named().unwrap_or(TimeZone::UTC)
 }
 
 /// A row with the values of these formulas in it, for who keeps rows and reads them later.
