@@ -25,6 +25,8 @@ pub struct Org {
     pub jobs: crate::bulk::Jobs,
     /// What was used of the org's allowances.
     pub usage: Usage,
+    /// Records that are locked from outside, so that writes meet what a busy org answers.
+    pub locks: crate::dml::Locks,
     /// Results of queries with pages still to be read.
     pub cursors: crate::query::Cursors,
 }

@@ -35,6 +35,9 @@ pub struct Settings {
     pub password_grant: bool,
     /// Whether records whose lookup was cleared because the parent was deleted raise change events (unconfirmed).
     pub events_for_cleared_lookups: bool,
+    /// Whether a roll-up summary that changes saves its master as a user does: `LastModifiedDate` moves and a change event
+    /// tells of it. Otherwise only `SystemModstamp` moves (unconfirmed for every case).
+    pub roll_ups_modify_masters: bool,
     /// Objects that raise change events, by API name; `None`: every object that supports them.
     pub change_event_objects: Option<Vec<String>>,
     /// Most records that one merged change event names; 1 turns merging off. The real bound is unconfirmed.
@@ -70,6 +73,7 @@ impl Default for Settings {
             hourly_logins: 3_600,
             password_grant: false,
             events_for_cleared_lookups: true,
+            roll_ups_modify_masters: true,
             change_event_objects: None,
             merged_records: 200,
             overflow_changes: 100_000,

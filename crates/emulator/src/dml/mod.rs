@@ -4,15 +4,22 @@
 //! computes by itself is in `derived`. Doors (REST, Bulk) turn their bodies into [`Write`]s and the results into their
 //! own shapes; they know no rule.
 
+mod activity;
 mod convert;
 mod defaults;
 mod delete;
 mod derived;
 mod errors;
+mod features;
 mod fields;
+mod line_items;
+mod locks;
 mod number;
+mod record_type;
 mod reference;
+mod roll_up;
 mod save;
+mod settle;
 mod temporal;
 mod transaction;
 mod undelete;
@@ -27,6 +34,7 @@ use crate::events::Commit;
 use crate::schema::ObjectId;
 use crate::store::RecordChange;
 use crate::{ApiError, Millis, Org, RecordId};
+pub use locks::Locks;
 pub(crate) use derived::{STAGES, expected as expected_revenue};
 use transaction::Transaction;
 
@@ -41,6 +49,13 @@ pub struct WriteContext {
     pub origin: String,
     /// Whether one failure undoes all.
     pub all_or_none: bool,
+}
+
+/// What a caller may want besides the writes themselves: SOAP's and REST's headers of that sort.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// `AllowFieldTruncationHeader`: text that is too long is cut to its field's length instead of refused.
+    pub truncate: bool,
 }
 
 /// A value as a door received it.
@@ -104,10 +119,20 @@ impl Org {
     /// Answers one result per write. Without `all_or_none` each write stands on its own, and one that fails changes
     /// nothing. With it, one failure undoes all: the others then answer `ALL_OR_NONE_OPERATION_ROLLED_BACK`.
     pub fn write(&mut self, context: &WriteContext, writes: Vec<Write>) -> Vec<WriteResult> {
+        self.write_with(context, WriteOptions::default(), writes)
+    }
+
+    /// As [`Org::write`], with options.
+    pub fn write_with(
+        &mut self,
+        context: &WriteContext,
+        options: WriteOptions,
+        writes: Vec<Write>,
+    ) -> Vec<WriteResult> {
         if self.store.purge_is_due(context.now) {
             self.purge(context.now);
         }
-        let (results, changes) = self.transact(context, writes);
+        let (results, changes) = self.transact(context, options, writes);
         if !changes.is_empty() {
             let commit = Commit { now: context.now, user: context.user, origin: context.origin.clone(), changes };
             let schema = Arc::clone(&self.schema);
@@ -117,9 +142,15 @@ impl Org {
     }
 
     /// Does the writes and says what they changed.
-    fn transact(&mut self, context: &WriteContext, writes: Vec<Write>) -> (Vec<WriteResult>, Vec<RecordChange>) {
+    fn transact(
+        &mut self,
+        context: &WriteContext,
+        options: WriteOptions,
+        writes: Vec<Write>,
+    ) -> (Vec<WriteResult>, Vec<RecordChange>) {
         let repeated = upsert::repeated_keys(&self.schema, &writes);
         let mut tx = Transaction::new(Arc::clone(&self.schema), &mut self.store, &self.settings, context);
+        (tx.locks, tx.options) = (Some(&self.locks), options);
         let mut results: Vec<WriteResult> = Vec::with_capacity(writes.len());
         for (at, write) in writes.into_iter().enumerate() {
             let start = tx.savepoint();

@@ -9,12 +9,13 @@ use tidegate_soql::ast::{FieldSet, Query, SelectItem};
 
 use super::QueryOptions;
 use super::error::{from_parser, malformed};
-use super::expr::{Column, Expr, Record, label, read_at};
+use super::expr::{At, Column, Expr, Record, label, read_at};
 use super::plan::{Shape, plan};
 use super::run::{calendar, env, rows};
 use super::select::{Out, Show};
 use super::text::{push_bare, push_instant, push_time};
 use super::value::Cell;
+use crate::formula::{FormulaColumn, fill};
 use crate::schema::{FieldType, ObjectId, Schema};
 use crate::store::Row;
 use crate::{ApiError, Org, RecordId};
@@ -75,17 +76,25 @@ fn select(org: &Org, text: &str, options: &QueryOptions, read: bool) -> Result<B
         column.parent = slots.iter().position(|s| *s == column.column.slot);
     }
     let found = if read { rows(env.world, &plan, None) } else { Vec::new() };
+    // Formulas are computed now, for the rows are written when the records may have changed.
+    let context = env.world.formulas.context(env.world.schema, env.world.store);
+    let formulas_at = |slot: usize| -> Vec<FormulaColumn> {
+        let at = columns.iter().filter(|c| c.column.slot == slot).map(|c| &c.column.at);
+        at.filter_map(|at| if let At::Formula(formula) = at { Some(formula.clone()) } else { None }).collect()
+    };
     let parents = slots
         .iter()
         .map(|slot| {
+            let formulas = formulas_at(*slot);
             let parent = |r: &Record<'_>| {
                 let p = env.world.slot(&plan.source, *r, *slot)?;
-                Some(Parent { object: p.object, id: p.id, row: Arc::clone(p.row) })
+                Some(Parent { object: p.object, id: p.id, row: fill(&context, &formulas, p.id, p.row) })
             };
             found.iter().map(parent).collect()
         })
         .collect();
-    let records = found.iter().map(|r| (r.id, Arc::clone(r.row))).collect();
+    let formulas = formulas_at(0);
+    let records = found.iter().map(|r| (r.id, fill(&context, &formulas, r.id, r.row))).collect();
     Ok(BulkSelection { schema: Arc::clone(&org.schema), object: plan.source.object, header, columns, records, parents })
 }
 
