@@ -12,6 +12,7 @@ pub mod dml;
 pub mod error;
 pub mod events;
 pub mod faults;
+pub mod formula;
 pub mod grpc;
 pub mod http;
 pub mod id;

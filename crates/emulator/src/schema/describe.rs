@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Field, FieldType, ObjectFlags, ObjectType, PicklistValue, RecordType, Schema};
+use super::{Blanks, Field, FieldType, ObjectFlags, ObjectType, PicklistValue, RecordType, Schema};
 
 /// The record type of records whose object has no other. Ids of this kind are the same in every org.
 const MASTER_RECORD_TYPE: &str = "012000000000000AAA";
@@ -263,7 +263,7 @@ pub fn field(f: &Field) -> Value {
         "extraTypeInfo": f.extra_type_info,
         "filterable": f.filterable,
         "filteredLookupInfo": null,
-        "formulaTreatNullNumberAsZero": false,
+        "formulaTreatNullNumberAsZero": f.formula.as_ref().is_some_and(|formula| formula.blanks == Blanks::Zero),
         "groupable": f.groupable,
         "highScaleNumber": f.high_scale_number,
         "htmlFormatted": f.html_formatted,

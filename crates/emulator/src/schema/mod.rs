@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use crate::Millis;
 
+mod calculated;
 pub mod custom;
 pub mod describe;
 pub mod facts;
 mod field;
 mod standard;
 
+pub use calculated::{Blanks, FORMULA_TEXT, FilterOperation, Formula, RollUp, RollUpFilter, RollUpOperation};
 pub use custom::{LONG_TEXT, NameField, format_auto_number};
 pub use field::{Field, FieldType, PicklistValue};
 pub use standard::standard;
