@@ -17,6 +17,7 @@ pub mod grpc;
 pub mod http;
 pub mod id;
 pub mod limits;
+pub mod metadata;
 pub mod oauth;
 pub mod org;
 pub mod query;

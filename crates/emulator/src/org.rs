@@ -25,6 +25,10 @@ pub struct Org {
     pub jobs: crate::bulk::Jobs,
     /// What was used of the org's allowances.
     pub usage: Usage,
+    /// Components that were saved as metadata.
+    pub metadata: crate::metadata::Catalog,
+    /// Deployments and retrievals of metadata.
+    pub deployments: crate::metadata::deploy::Jobs,
     /// Results of queries with pages still to be read.
     pub cursors: crate::query::Cursors,
 }

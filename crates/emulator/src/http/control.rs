@@ -395,6 +395,7 @@ fn refill(state: &AppState, seed: Seed) -> Result<(), crate::ApiError> {
     org.schema = fresh.schema;
     org.store = fresh.store;
     org.jobs = fresh.jobs;
+    org.metadata = fresh.metadata;
     org.cursors = fresh.cursors;
     org.events.reset_positions();
     Ok(())
