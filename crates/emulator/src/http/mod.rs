@@ -17,6 +17,7 @@ pub mod control;
 pub mod error;
 mod identity;
 pub mod log;
+pub mod metadata;
 pub mod oauth;
 pub mod rest;
 pub mod serve;
@@ -35,6 +36,7 @@ pub fn router(state: AppState) -> Router {
         .merge(oauth::routes())
         .merge(bulk::routes())
         .merge(control::routes())
+        .merge(metadata::routes())
         .merge(rest::routes())
         .fallback(async || not_found())
         .method_not_allowed_fallback(method_not_allowed)

@@ -42,6 +42,7 @@ pub use archive::{ArchiveError, FileSet, pack, unpack};
 pub use catalog::{Catalog, Component};
 pub use deploy::{DeployOptions, DeployResult, DeployStatus};
 pub use describe::{describe, value_type};
+pub(crate) use list::user_name;
 pub use list::{FileProperties, list};
 pub use manifest::{Manifest, TypeMembers};
 pub use node::{Member, Node};
@@ -52,3 +53,22 @@ pub use work::{Mode, Work};
 
 /// The namespace of every metadata file and of the Metadata API itself.
 pub const NAMESPACE: &str = "http://soap.sforce.com/2006/04/metadata";
+
+/// Whether there is a metadata type, or a type of parts of objects, of this name.
+pub fn is_known(kind: &str) -> bool {
+    types::known(kind).is_some()
+}
+
+/// Checks the `testLevel` of a deployment.
+///
+/// # Errors
+/// A level that does not exist, or not yet in this version of the API.
+pub fn check_test_level(level: &str, version: u16) -> Result<(), crate::ApiError> {
+    let message = match level {
+        "" | "NoTestRun" | "RunSpecifiedTests" | "RunLocalTests" | "RunAllTestsInOrg" => return Ok(()),
+        "RunRelevantTests" if version >= 66 => return Ok(()),
+        "RunRelevantTests" => "TestLevel cannot be 'RunRelevantTests' unless API version is 66.0 or later".to_owned(),
+        _ => format!("'{level}' is not a valid value for the enum 'TestLevel'"),
+    };
+    Err(crate::ApiError::new("INVALID_OPERATION", message))
+}

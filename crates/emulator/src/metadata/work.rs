@@ -93,6 +93,20 @@ impl<'a> Work<'a> {
         Finished { schema: self.schema, catalog: self.catalog, selected: self.selected, effects: self.effects }
     }
 
+    /// Does something that either succeeds or leaves the work as it was.
+    ///
+    /// # Errors
+    /// Those of `act`.
+    pub fn attempt<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T, Problem>) -> Result<T, Problem> {
+        let savepoint = self.savepoint();
+        self.remarks.clear();
+        let result = act(self);
+        if result.is_err() {
+            self.rollback(savepoint);
+        }
+        result
+    }
+
     pub(super) fn savepoint(&self) -> Savepoint {
         Savepoint {
             schema: self.schema.clone(),
