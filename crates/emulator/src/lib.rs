@@ -18,6 +18,7 @@ pub mod http;
 pub mod id;
 pub mod import;
 pub mod limits;
+pub mod metadata;
 pub mod oauth;
 pub mod org;
 pub mod query;
@@ -28,6 +29,7 @@ pub mod settings;
 pub mod snapshot;
 pub mod store;
 pub mod value;
+pub mod xml;
 
 pub use error::ApiError;
 pub use id::RecordId;

@@ -18,6 +18,7 @@ pub mod error;
 mod harm;
 mod identity;
 pub mod log;
+pub mod metadata;
 pub mod oauth;
 pub mod rest;
 pub mod serve;
@@ -36,6 +37,7 @@ pub fn router(state: AppState) -> Router {
         .merge(oauth::routes())
         .merge(bulk::routes())
         .merge(control::routes())
+        .merge(metadata::routes())
         .merge(rest::routes())
         .fallback(async || not_found())
         .method_not_allowed_fallback(method_not_allowed)

@@ -246,8 +246,8 @@ fn expand_standard(schema: &Schema, query: &mut Query) {
             continue;
         };
         let fields = facts
-            .fields
-            .iter()
+            .enumerate()
+            .map(|(_, f)| f)
             .filter(|f| !f.custom && !matches!(f.ty, FieldType::Address | FieldType::Location | FieldType::Base64));
         query.select.extend(fields.map(|f| {
             let name = Name { text: f.name.clone(), span: *span };

@@ -28,7 +28,7 @@ pub fn usual_urls(flags: &ObjectFlags) -> Vec<&'static str> {
 /// The answer of `GET /services/data/vXX.X/sobjects`. `version` is `61.0`, without the `v`.
 pub fn global(schema: &Schema, version: &str) -> Value {
     let mut sobjects = Vec::new();
-    for object in schema.objects() {
+    for object in schema.objects().iter().filter(|object| !object.is_removed()) {
         sobjects.push(entry(object, version));
         if object.change_events {
             sobjects.push(change_event_entry(object, version));
@@ -146,7 +146,7 @@ pub fn object(object: &ObjectType, version: &str, instance_url: &str) -> Value {
         "defaultImplementation": null,
         "extendedBy": null,
         "extendsInterfaces": null,
-        "fields": object.fields.iter().map(field).collect::<Vec<_>>(),
+        "fields": object.enumerate().map(|(_, f)| field(f)).collect::<Vec<_>>(),
         "implementedBy": null,
         "implementsInterfaces": null,
         "listviewable": null,
