@@ -25,6 +25,7 @@ pub mod server;
 pub mod settings;
 pub mod store;
 pub mod value;
+pub mod xml;
 
 pub use error::ApiError;
 pub use id::RecordId;
