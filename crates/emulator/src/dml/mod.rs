@@ -5,11 +5,14 @@
 //! own shapes; they know no rule.
 
 mod convert;
+mod convert_lead;
 mod defaults;
 mod delete;
 mod derived;
+mod each;
 mod errors;
 mod fields;
+mod merge;
 mod number;
 mod reference;
 mod save;
@@ -27,7 +30,10 @@ use crate::events::Commit;
 use crate::schema::ObjectId;
 use crate::store::RecordChange;
 use crate::{ApiError, Millis, Org, RecordId};
+pub use convert_lead::{Converted, LeadConvert};
+pub(crate) use convert_lead::ensure_lead_statuses;
 pub(crate) use derived::{STAGES, expected as expected_revenue};
+pub use merge::{Merge, Merged};
 use transaction::Transaction;
 
 /// Who writes, when, and through which door.

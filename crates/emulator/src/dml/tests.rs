@@ -11,9 +11,11 @@ use crate::store::ChangeKind;
 use crate::{ApiError, Millis, Org, RecordId, Value};
 
 mod conversion;
+mod convert_lead;
 mod delete;
 mod derive;
 mod invariants;
+mod merge;
 mod save;
 mod upsert;
 
