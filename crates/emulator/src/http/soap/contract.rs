@@ -115,24 +115,26 @@ fn read(text: &'static str) -> Contract {
     let mut open = Open::Nothing;
     for line in text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
         let mut words = line.split_whitespace();
+        // What stands further in belongs to what was opened, whatever it is called.
+        let inside = line.starts_with(' ');
         match words.next() {
-            Some("type") => {
+            Some("type") if !inside => {
                 let name = words.next().unwrap_or_default();
                 let base = words.nth(1);
                 contract.by_name.insert(name, contract.types.len());
                 contract.types.push(Shape { name, base, members: Vec::new() });
                 open = Open::Type;
             }
-            Some("enum") => {
+            Some("enum") if !inside => {
                 let name = words.next().unwrap_or_default();
                 contract.enumerations.push(Enumeration { name, values: words.collect() });
                 open = Open::Nothing;
             }
-            Some("header") => {
+            Some("header") if !inside => {
                 contract.headers.push(Shape { name: words.next().unwrap_or_default(), ..Shape::default() });
                 open = Open::Header;
             }
-            Some("call") => {
+            Some("call") if !inside => {
                 contract.calls.push(call(line));
                 open = Open::Call;
             }
@@ -238,6 +240,8 @@ mod tests {
         let locator = &contract.shape("QueryResult").unwrap().members[1];
         assert_eq!((locator.name, locator.nillable, locator.optional), ("queryLocator", true, false));
         assert_eq!(contract.shape("address").unwrap().base, Some("location"));
+        let field = contract.shape("Field").unwrap();
+        assert!(field.members.iter().any(|m| m.name == "type" && m.ty == "fieldType"));
         let since = contract.shape("Field").unwrap().members.iter().find(|m| m.name == "aiPredictionField").unwrap();
         assert!(since.is_in(47) && !since.is_in(46));
     }

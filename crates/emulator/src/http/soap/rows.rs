@@ -2,7 +2,7 @@
 //!
 //! A partner record is `type`, then `Id`, which is there twice when it was asked for and nil when it was not, then the
 //! fields in the order of the query. An enterprise record is of its object's own type, with its fields in the order of
-//! the WSDL.
+//! the WSDL; its `Id` is there once, nil where it was not asked for.
 
 use std::collections::HashMap;
 
@@ -64,6 +64,9 @@ impl Rows<'_> {
         } else {
             xml.open_with(name, &[("xsi:type", &format!("sf:{shown}"))]);
             let mut fields: Vec<_> = fields.collect();
+            if !record.contains_key("Id") {
+                xml.nil("sf:Id");
+            }
             fields.sort_by_key(|(field, _)| (*field != "Id", field.as_str()));
             for (field, value) in fields {
                 self.field(xml, shown, facts, field, value);
@@ -172,8 +175,8 @@ mod tests {
     fn an_enterprise_record_is_of_its_own_type_in_the_order_of_the_wsdl() {
         let text = written(Dialect::Enterprise, &contact());
         assert!(text.starts_with("<records xsi:type=\"sf:Contact\"><sf:Id>003TG0000000001AAA</sf:Id><sf:CreatedDate>"));
-        assert!(text.contains("<sf:Owner xsi:type=\"sf:Name\"><sf:Name>Ada</sf:Name></sf:Owner>"));
-        assert_eq!(text.matches("sf:Id>").count(), 2);
+        assert!(text.contains("<sf:Owner xsi:type=\"sf:Name\"><sf:Id xsi:nil=\"true\"/><sf:Name>Ada</sf:Name></sf:Owner>"));
+        assert_eq!(text.matches("<sf:Id>").count(), 1);
     }
 
     #[test]
