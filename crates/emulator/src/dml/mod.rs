@@ -6,14 +6,17 @@
 
 mod activity;
 mod convert;
+mod convert_lead;
 mod defaults;
 mod delete;
 mod derived;
+mod each;
 mod errors;
 mod features;
 mod fields;
 mod line_items;
 mod locks;
+mod merge;
 mod number;
 mod record_type;
 mod reference;
@@ -35,7 +38,10 @@ use crate::schema::ObjectId;
 use crate::store::RecordChange;
 use crate::{ApiError, Millis, Org, RecordId};
 pub use locks::Locks;
+pub use convert_lead::{Converted, LeadConvert};
+pub(crate) use convert_lead::ensure_lead_statuses;
 pub(crate) use derived::{STAGES, expected as expected_revenue};
+pub use merge::{Merge, Merged};
 use transaction::Transaction;
 
 /// Who writes, when, and through which door.

@@ -57,6 +57,9 @@ impl Transaction<'_> {
         if !facts.flags.updateable {
             return Err(vec![errors::not_supported(&facts, "update")]);
         }
+        if super::convert_lead::is_converted(&facts, &before) {
+            return Err(vec![errors::converted_lead()]);
+        }
         let given = fields::resolve(self, &facts, &fields, Mode::Update)?;
         let cleared = given.iter().filter(|(_, value)| value.is_null()).map(|(id, _)| facts.field_at(*id));
         let (mut missing, mut wrong) = (Vec::new(), Vec::new());

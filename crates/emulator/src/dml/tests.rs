@@ -11,11 +11,13 @@ use crate::store::ChangeKind;
 use crate::{ApiError, Millis, Org, RecordId, Value};
 
 mod conversion;
+mod convert_lead;
 mod delete;
 mod derive;
 mod behaviour;
 mod invariants;
 mod roll_up;
+mod merge;
 mod save;
 mod upsert;
 

@@ -23,6 +23,7 @@ pub mod oauth;
 pub mod rest;
 pub mod serve;
 pub mod session;
+mod soap;
 pub mod state;
 pub mod version;
 
@@ -39,6 +40,7 @@ pub fn router(state: AppState) -> Router {
         .merge(control::routes())
         .merge(metadata::routes())
         .merge(rest::routes())
+        .merge(soap::routes())
         .fallback(async || not_found())
         .method_not_allowed_fallback(method_not_allowed)
         .layer(

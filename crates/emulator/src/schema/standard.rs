@@ -22,6 +22,7 @@ pub(super) const FACTS: &[(&str, &str)] = &[
     ("Group", include_str!("../../data/objects/Group.txt")),
     ("RecordType", include_str!("../../data/objects/RecordType.txt")),
     ("Name", include_str!("../../data/objects/Name.txt")),
+    ("LeadStatus", include_str!("../../data/objects/LeadStatus.txt")),
 ];
 
 /// Facts of newer API versions than the recording that the object's own file was made from.
