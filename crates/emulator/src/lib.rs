@@ -23,6 +23,7 @@ pub mod schema;
 pub mod seed;
 pub mod server;
 pub mod settings;
+pub mod snapshot;
 pub mod store;
 pub mod value;
 
