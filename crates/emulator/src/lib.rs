@@ -19,6 +19,7 @@ pub mod limits;
 pub mod oauth;
 pub mod org;
 pub mod query;
+pub mod recent;
 pub mod schema;
 pub mod seed;
 pub mod server;

@@ -40,8 +40,10 @@ impl Transaction<'_> {
             store: self.store,
         });
         temporal::check_years(&facts, &values)?;
+        self.before_create(&facts, id, &mut values)?;
         self.check_unique(object, &facts, id, &values, None)?;
         self.put(object, id, &values, Cause::User);
+        self.after_save(&facts, id, true)?;
         Ok(id)
     }
 
@@ -89,6 +91,7 @@ impl Transaction<'_> {
         temporal::check_years(&facts, &values)?;
         self.check_unique(object, &facts, id, &values, Some(&given))?;
         self.put(object, id, &values, Cause::User);
+        self.after_save(&facts, id, false)?;
         Ok(())
     }
 
@@ -113,7 +116,7 @@ impl Transaction<'_> {
     }
 
     /// Id and audit fields of a new record.
-    fn stamp_new(&self, facts: &ObjectType, id: RecordId, values: &mut Values) {
+    pub(super) fn stamp_new(&self, facts: &ObjectType, id: RecordId, values: &mut Values) {
         let user = Value::Id(self.context.user);
         for (name, value) in [
             ("Id", Value::Id(id)),

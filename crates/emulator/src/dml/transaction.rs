@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::WriteContext;
+use super::unit::Undo;
 use crate::schema::{FieldId, ObjectId, ObjectType, Schema};
 use crate::settings::Settings;
 use crate::store::{Binned, ChangeKind, RecordChange, Row, State, Store, Values};
@@ -105,6 +106,17 @@ impl<'a> Transaction<'a> {
         if by_user && let Some((field, _)) = object.field("LastModifiedById") {
             values.insert(field, Value::Id(self.context.user));
         }
+    }
+
+    /// How every record that was touched stood before, for a unit that may take the whole transaction back.
+    pub(super) fn undo(&self) -> Vec<Undo> {
+        let step = |step: &Step| Undo {
+            object: step.object,
+            id: step.id,
+            before: step.before.clone(),
+            deletion: step.deletion,
+        };
+        self.steps.iter().map(step).collect()
     }
 
     /// What the transaction did, one change per record in the order in which they were first touched.
