@@ -59,6 +59,13 @@ impl Org {
         self.touch_views(object, &[id], now, &["LastViewedDate", "LastReferencedDate"]);
     }
 
+    /// Notes that a user made or changed a live record.
+    pub fn note_work(&mut self, user: RecordId, object: ObjectId, id: RecordId, now: Millis) {
+        if self.schema.object(object).flags.mru_enabled && self.store.live(object, id).is_some() {
+            self.recent.note(user, Seen { object, id, at: now });
+        }
+    }
+
     /// Moves these date fields of these records, where their object has them.
     pub fn touch_views(&mut self, object: ObjectId, ids: &[RecordId], now: Millis, fields: &[&str]) {
         let facts = Arc::clone(self.schema.object(object));
