@@ -33,4 +33,8 @@ pub struct Org {
     pub deployments: crate::metadata::deploy::Jobs,
     /// Results of queries with pages still to be read.
     pub cursors: crate::query::Cursors,
+    /// What its users looked at lately.
+    pub recent: crate::recent::Recent,
+    /// Writes that are not committed yet, the innermost unit last.
+    pub units: Vec<crate::dml::Unit>,
 }

@@ -17,7 +17,7 @@ use crate::settings::Settings;
 use crate::store::{Image, Store};
 use crate::{Millis, Org, RecordId};
 
-const MAGIC: &[u8; 8] = b"TIDEORG1";
+const MAGIC: &[u8; 8] = b"TIDEORG2";
 /// Shows that nothing is missing at the end.
 const END: &[u8; 8] = b"END OF 1";
 

@@ -40,8 +40,10 @@ impl Transaction<'_> {
             schema: &self.schema,
             store: self.store,
         });
+        self.before_create(&facts, id, &mut values)?;
         self.check_saved(object, &facts, id, &values, None)?;
         self.put(object, id, &values, Cause::User);
+        self.after_save(&facts, id, true)?;
         Ok(id)
     }
 
@@ -91,6 +93,7 @@ impl Transaction<'_> {
         });
         self.check_saved(object, &facts, id, &values, Some(&given))?;
         self.put(object, id, &values, Cause::User);
+        self.after_save(&facts, id, false)?;
         Ok(())
     }
 
@@ -133,7 +136,7 @@ impl Transaction<'_> {
 
     /// Id and audit fields of a new record. Those that were given stay: only an org in which audit fields can be set on
     /// create lets them through.
-    fn stamp_new(&self, facts: &ObjectType, id: RecordId, given: &Values, values: &mut Values) {
+    pub(super) fn stamp_new(&self, facts: &ObjectType, id: RecordId, given: &Values, values: &mut Values) {
         let user = Value::Id(self.context.user);
         for (name, value) in [
             ("Id", Value::Id(id)),

@@ -11,6 +11,7 @@ pub mod custom;
 pub mod describe;
 pub mod facts;
 mod field;
+mod files;
 mod standard;
 
 pub use calculated::{Blanks, FORMULA_TEXT, FilterOperation, Formula, RollUp, RollUpFilter, RollUpOperation};
@@ -179,6 +180,7 @@ impl Schema {
     /// here that point to it are entered in its own list, unless the facts already have them.
     pub fn put(&mut self, mut object: ObjectType) -> ObjectId {
         object.index();
+        files::admit(self, &mut object);
         for other in &self.objects {
             for (name, child) in other.child_relationships() {
                 if name.eq_ignore_ascii_case(&object.name) && !other.name.eq_ignore_ascii_case(&object.name) {

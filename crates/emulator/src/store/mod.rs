@@ -8,12 +8,14 @@ use std::sync::Arc;
 use crate::schema::{FieldId, ObjectId};
 use crate::{Millis, RecordId, Value};
 
+mod blobs;
 mod change;
 mod image;
 mod index;
 mod row;
 mod table;
 
+pub use blobs::Blobs;
 pub use change::{ChangeKind, RecordChange};
 pub use image::Image;
 pub use row::Row;
@@ -23,6 +25,8 @@ pub use table::{Binned, Table};
 /// Every record of the org, live and soft-deleted.
 #[derive(Debug, Default)]
 pub struct Store {
+    /// The bytes of files.
+    pub blobs: Blobs,
     tables: Vec<Table>,
     groups: u64,
     purged_at: Millis,
