@@ -29,6 +29,8 @@ pub struct Settings {
     pub bulk_delay_ms: i64,
     /// Whether ingest results come in another order than the upload, as they do at Salesforce.
     pub bulk_shuffle_results: bool,
+    /// What is unconfirmed or an administrator's choice about Bulk.
+    pub bulk: crate::bulk::Choices,
     /// Sign-ins per user and hour. Documented for SOAP login(): 3,600.
     pub hourly_logins: u64,
     /// Whether the username-password grant is allowed. Blocked in orgs created since Summer '23.
@@ -67,6 +69,7 @@ impl Default for Settings {
             daily_delivered_events: 10_000,
             bulk_delay_ms: 0,
             bulk_shuffle_results: true,
+            bulk: crate::bulk::Choices::default(),
             hourly_logins: 3_600,
             password_grant: false,
             events_for_cleared_lookups: true,
