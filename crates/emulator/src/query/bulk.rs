@@ -1,8 +1,6 @@
 //! What a Bulk 2.0 query job keeps: rows as they were, and how to write them as CSV.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
-use std::ops::Range;
 use std::sync::Arc;
 
 use tidegate_soql::ast::{FieldSet, Query, SelectItem};
@@ -13,12 +11,12 @@ use super::expr::{Column, Expr, Record, label, read_at};
 use super::plan::{Shape, plan};
 use super::run::{calendar, env, rows};
 use super::select::{Out, Show};
-use super::text::{push_bare, push_instant, push_time};
 use super::value::Cell;
 use crate::schema::{FieldType, ObjectId, Schema};
 use crate::store::Row;
 use crate::{ApiError, Org, RecordId};
 
+mod csv;
 mod forms;
 
 /// The result of a Bulk query: rows held as they were when it ran, their related parents' rows too.
@@ -131,73 +129,6 @@ impl BulkSelection {
     fn cell(&self, n: usize, column: &BulkColumn) -> Cell<'_> {
         let cell = self.record(n, column.parent).map_or(Cell::Null, |r| read_at(&self.schema, r, &column.column.at));
         if column.label { label(&self.schema, &column.column, cell) } else { cell }
-    }
-
-    /// Writes the header line, every name in quotes.
-    pub fn write_header(&self, delimiter: u8, line_ending: &str, out: &mut Vec<u8>) {
-        for (n, name) in self.header.iter().enumerate() {
-            if n > 0 {
-                out.push(delimiter);
-            }
-            out.push(b'"');
-            out.extend_from_slice(name.as_bytes());
-            out.push(b'"');
-        }
-        out.extend_from_slice(line_ending.as_bytes());
-    }
-
-    /// Writes these rows as CSV lines: every value in quotes, quotes doubled, no value as `""`. Rows beyond the end
-    /// are left out.
-    pub fn write_rows(&self, range: Range<usize>, delimiter: u8, line_ending: &str, out: &mut Vec<u8>) {
-        let end = range.end.min(self.records.len());
-        let mut line = String::new();
-        for n in range.start.min(end)..end {
-            line.clear();
-            for (at, column) in self.columns.iter().enumerate() {
-                if at > 0 {
-                    line.push(char::from(delimiter));
-                }
-                let cell = self.cell(n, column);
-                line.push('"');
-                push_cell(&mut line, cell, column.show);
-                line.push('"');
-            }
-            line.push_str(line_ending);
-            out.extend_from_slice(line.as_bytes());
-        }
-    }
-}
-
-fn push_cell(out: &mut String, cell: Cell<'_>, show: Show) {
-    if let Show::Formatted(ty) = show {
-        return push_text(out, &super::format::formatted(cell, ty));
-    }
-    match cell {
-        Cell::Null if show == Show::Plain(FieldType::Boolean) => out.push_str("false"),
-        Cell::Null => {}
-        Cell::Text(text) => push_text(out, text),
-        Cell::Bool(_) | Cell::Int(_) | Cell::Decimal(_) | Cell::Float(_) => push_bare(out, cell, show),
-        Cell::Date(date) => {
-            let _ = write!(out, "{date}");
-        }
-        Cell::DateTime(ms) => {
-            push_instant(out, ms);
-            out.push('Z');
-        }
-        Cell::Time(ms) => {
-            push_time(out, i64::from(ms));
-            out.push('Z');
-        }
-        Cell::Id(id) => out.extend(id.to_18().iter().map(|b| char::from(*b))),
-    }
-}
-
-fn push_text(out: &mut String, text: &str) {
-    for (n, part) in text.split('"').enumerate() {
-        if n > 0 {
-            out.push_str("\"\"");
-        }
-        out.push_str(part);
     }
 }
 

@@ -17,6 +17,7 @@ mod table;
 pub use change::{ChangeKind, RecordChange};
 pub use image::Image;
 pub use row::Row;
+pub(crate) use row::{Places, RawValue};
 pub(crate) use table::State;
 pub use table::{Binned, Table};
 
