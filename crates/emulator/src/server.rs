@@ -191,7 +191,13 @@ impl Emulator {
         tasks.spawn(work_off_jobs(state.clone(), stop.clone()));
         // The key for JWT bearer takes longest, and nobody has it before this function returns: everything else
         // answers meanwhile.
-        let jwt_key = jwt_key.await??;
+        let jwt_key = match jwt_key.await.map_err(StartError::from).flatten() {
+            Ok(key) => key,
+            Err(error) => {
+                stop.cancel();
+                return Err(error);
+            }
+        };
         if let Some(app) = state.org.write().access.apps.iter_mut().find(|app| app.client_id == credentials.client_id) {
             app.certificate = jwt_key.certificate();
         }
