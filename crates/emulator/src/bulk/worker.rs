@@ -160,7 +160,8 @@ fn piece(job: &Job, schema: &Arc<Schema>, now: Millis) -> Option<Piece> {
             Some(Piece::Query { text: query.clone(), options })
         }
         Work::Ingest(Ingest { operation, upload, plan, next_row, .. }) => {
-            let upload = upload.clone().unwrap_or_default();
+            // A job that was closed without data has no rows.
+            let upload = upload.clone()?;
             let (object, operation, delimiter) = (job.object.clone(), operation.clone(), job.delimiter.byte());
             let Some(plan) = plan else {
                 let (schema, line_ending) = (Arc::clone(schema), job.line_ending);

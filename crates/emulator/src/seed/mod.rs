@@ -210,8 +210,13 @@ impl Making {
                 bin.push((id, Binned { at, group: org.store.next_group(&[(sheet.object, id)]), root: true }));
             }
         }
-        let numbered: Vec<FieldId> =
-            org.schema.object(sheet.object).enumerate().filter(|(_, f)| f.auto_number).map(|(field, _)| field).collect();
+        let numbered: Vec<FieldId> = org
+            .schema
+            .object(sheet.object)
+            .enumerate()
+            .filter(|(_, f)| f.auto_number)
+            .map(|(field, _)| field)
+            .collect();
         org.store.table_mut(sheet.object).fill(rows, bin, count, &numbered);
     }
 
