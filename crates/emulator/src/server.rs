@@ -40,7 +40,7 @@ mod listen;
 
 pub(crate) use administrator::ensure_administrator;
 pub use credentials::{Credentials, Identity};
-use keys::Keys;
+use keys::{JwtKey, TlsKeys};
 use listen::Listener;
 
 /// Scopes of the connected app, as token answers list them.
@@ -169,8 +169,11 @@ impl Emulator {
         );
         let clock = config.frozen_at.map_or_else(Clock::new, Clock::frozen);
         let (dir, keep_org) = (config.dir.clone(), config.keep_org);
+        let (given_key, key_dir) = (config.private_key_pem.clone(), dir.clone());
+        let jwt_key =
+            tokio::task::spawn_blocking(move || JwtKey::load_or_make(key_dir.as_deref(), given_key.as_deref()));
         let prepared = tokio::task::spawn_blocking(move || prepare(&config, &clock).map(|prepared| (prepared, clock)));
-        let ((org, keys, credentials), clock) = prepared.await??;
+        let ((org, keys, mut credentials), clock) = prepared.await??;
 
         let state = AppState::new(org, clock);
         let (stop, quiet, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
@@ -186,6 +189,19 @@ impl Emulator {
             tokio::spawn(keep)
         });
         tasks.spawn(work_off_jobs(state.clone(), stop.clone()));
+        // The key for JWT bearer takes longest, and nobody has it before this function returns: everything else
+        // answers meanwhile.
+        let jwt_key = match jwt_key.await.map_err(StartError::from).flatten() {
+            Ok(key) => key,
+            Err(error) => {
+                stop.cancel();
+                return Err(error);
+            }
+        };
+        if let Some(app) = state.org.write().access.apps.iter_mut().find(|app| app.client_id == credentials.client_id) {
+            app.certificate = jwt_key.certificate();
+        }
+        credentials.private_key_pem = jwt_key.key_pem;
         Ok(Self {
             state,
             credentials,
@@ -330,10 +346,10 @@ fn new_org(config: &Config, clock: &Clock) -> Result<Org, StartError> {
     Ok(org)
 }
 
-/// The blocking part of a start: keys, files, seed.
-fn prepare(config: &Config, clock: &Clock) -> Result<(Org, Keys, Credentials), StartError> {
+/// The blocking part of a start but for the key for JWT bearer: TLS, files, seed.
+fn prepare(config: &Config, clock: &Clock) -> Result<(Org, TlsKeys, Credentials), StartError> {
     let dir = config.dir.as_deref();
-    let keys = Keys::load_or_make(dir, config.private_key_pem.as_deref())?;
+    let keys = TlsKeys::load_or_make(dir)?;
     let identity = Identity::load_or_make(dir, config.identity.clone())?;
     let kept = dir.filter(|_| config.keep_org).map(|dir| keep::load(dir, &config.settings)).transpose()?.flatten();
     let mut org = match kept {
@@ -361,7 +377,7 @@ fn prepare(config: &Config, clock: &Clock) -> Result<(Org, Keys, Credentials), S
     let app = App {
         client_id: identity.client_id.clone(),
         client_secret: identity.client_secret.clone(),
-        certificate: keys.jwt_certificate(),
+        certificate: None,
         scope: SCOPE.into(),
         jwt_bearer: true,
         permitted_users: PermittedUsers::Everybody,
@@ -386,7 +402,7 @@ fn prepare(config: &Config, clock: &Clock) -> Result<(Org, Keys, Credentials), S
         security_token: identity.security_token,
         client_id: identity.client_id,
         client_secret: identity.client_secret,
-        private_key_pem: keys.jwt_key_pem.clone(),
+        private_key_pem: String::new(),
         access_token,
     };
     Ok((org, keys, credentials))

@@ -31,6 +31,8 @@ pub struct Settings {
     pub bulk_shuffle_results: bool,
     /// How long a deployment of metadata waits before it runs, milliseconds by the emulator's clock.
     pub deploy_delay_ms: i64,
+    /// What is unconfirmed or an administrator's choice about Bulk.
+    pub bulk: crate::bulk::Choices,
     /// Sign-ins per user and hour. Documented for SOAP login(): 3,600.
     pub hourly_logins: u64,
     /// Whether the username-password grant is allowed. Blocked in orgs created since Summer '23.
@@ -88,6 +90,7 @@ impl Default for Settings {
             bulk_delay_ms: 0,
             bulk_shuffle_results: true,
             deploy_delay_ms: 0,
+            bulk: crate::bulk::Choices::default(),
             hourly_logins: 3_600,
             password_grant: false,
             soap_login: true,

@@ -13,6 +13,7 @@ use crate::ApiError;
 
 pub mod body;
 pub mod bulk;
+mod bulk1;
 pub mod control;
 pub mod error;
 mod harm;
@@ -37,6 +38,7 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(oauth::routes())
         .merge(bulk::routes())
+        .merge(bulk1::routes())
         .merge(control::routes())
         .merge(metadata::routes())
         .merge(rest::routes())
