@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::http::serve::Door;
 use crate::http::{AppState, SharedOrg, router};
-use crate::oauth::{App, Password, PermittedUsers};
+use crate::oauth::{App, PermittedUsers, UserAccess};
 use crate::seed::Seed;
 use crate::settings::Settings;
 use crate::{ApiError, Org, bulk, grpc, schema};
@@ -336,8 +336,12 @@ fn prepare(config: &Config, clock: &Clock) -> Result<(Org, Keys, Credentials), S
     let (org_id, session_ms) = (org.settings.org_id, org.settings.session_ms);
     let access_token = org.access.issue(org_id, admin, &app, now, session_ms);
     org.access.apps.push(app);
-    let password = Password { password: identity.password.clone(), security_token: identity.security_token.clone() };
-    org.access.passwords.insert(admin, password);
+    let access = UserAccess {
+        password: Some(identity.password.clone()),
+        security_token: Some(identity.security_token.clone()),
+        ..UserAccess::default()
+    };
+    org.access.users.insert(admin, access);
     let credentials = Credentials {
         org_id: org_id.to_string(),
         user_id: admin.to_string(),

@@ -33,6 +33,21 @@ pub struct Settings {
     pub hourly_logins: u64,
     /// Whether the username-password grant is allowed. Blocked in orgs created since Summer '23.
     pub password_grant: bool,
+    /// Whether SOAP `login()` works (below API version 65.0). Off in newly created orgs until an administrator switches
+    /// it on; on in all others until Summer '27.
+    pub soap_login: bool,
+    /// Wrong passwords that lock a user out. Salesforce's default is 10.
+    pub login_attempts_max: u32,
+    /// How long a user stays locked out, milliseconds; `None`: until an administrator unlocks. Default: 15 minutes.
+    pub lockout_ms: Option<i64>,
+    /// Trusted networks, from where a password needs no security token (Setup > Network Access).
+    pub trusted_ip_ranges: Vec<crate::oauth::IpRange>,
+    /// Whether the org is locked: nobody signs in.
+    pub org_locked: bool,
+    /// When the org's trial ends.
+    pub trial_expires_at: Option<crate::Millis>,
+    /// Whether the org has the API.
+    pub api_enabled: bool,
     /// Whether records whose lookup was cleared because the parent was deleted raise change events (unconfirmed).
     pub events_for_cleared_lookups: bool,
     /// Objects that raise change events, by API name; `None`: every object that supports them.
@@ -69,6 +84,13 @@ impl Default for Settings {
             bulk_shuffle_results: true,
             hourly_logins: 3_600,
             password_grant: false,
+            soap_login: true,
+            login_attempts_max: 10,
+            lockout_ms: Some(15 * 60 * 1000),
+            trusted_ip_ranges: Vec::new(),
+            org_locked: false,
+            trial_expires_at: None,
+            api_enabled: true,
             events_for_cleared_lookups: true,
             change_event_objects: None,
             merged_records: 200,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use rand::Rng;
 
+use super::UserAccess;
 use crate::{Millis, RecordId};
 
 /// How long the id of a used assertion is remembered at most: assertions may end far in the future, memory may not
@@ -13,9 +14,10 @@ use crate::{Millis, RecordId};
 const ASSERTION_MEMORY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Who may use an app without being asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum PermittedUsers {
     /// Every user, as if all had approved it.
+    #[default]
     Everybody,
     /// Users may authorise themselves, and these have.
     Approved(Vec<RecordId>),
@@ -24,7 +26,7 @@ pub enum PermittedUsers {
 }
 
 /// A connected app.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct App {
     /// Consumer key.
     pub client_id: String,
@@ -85,28 +87,13 @@ struct Token {
 pub struct Access {
     /// Registered apps.
     pub apps: Vec<App>,
-    /// Passwords by user, with the security token to be appended.
-    pub passwords: HashMap<RecordId, Password>,
+    /// Passwords and restrictions by user.
+    pub users: HashMap<RecordId, UserAccess>,
     tokens: HashMap<String, Token>,
     /// Sign-ins by user in the current hour.
     logins: HashMap<RecordId, (i64, u64)>,
     /// Ids (`jti`) of assertions that were used, by app, and until when they are remembered.
     assertions: HashMap<(String, String), Millis>,
-}
-
-/// How a user signs in by password.
-#[derive(Clone)]
-pub struct Password {
-    /// The password.
-    pub password: String,
-    /// The security token.
-    pub security_token: String,
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password([redacted])")
-    }
 }
 
 impl fmt::Debug for Access {
@@ -133,6 +120,12 @@ impl Access {
         self.tokens.retain(|_, t| t.expires_at.load(Ordering::Relaxed) > now);
         self.tokens.insert(token.clone(), Token { grant, expires_at: AtomicI64::new(expires_at) });
         token
+    }
+
+    /// Opens a session without an app, with every scope: SOAP `login()`, or the sign-in page.
+    pub fn open_session(&mut self, org_id: RecordId, user: RecordId, now: Millis, session_ms: i64) -> String {
+        let app = App { scope: "full".into(), ..App::default() };
+        self.issue(org_id, user, &app, now, session_ms)
     }
 
     /// Counts a sign-in of this user, unless there were already `most` in this hour.

@@ -116,8 +116,9 @@ fn password(org: &mut Org, asked: &Asked<'_>, now: Millis) -> Result<Granted, Oa
     let username = asked.form.get("username").ok_or_else(|| OauthError::missing("username"))?;
     let given = asked.form.get("password").ok_or_else(|| OauthError::missing("password"))?;
     let user = by_username(org, username).ok_or_else(failed)?;
-    let kept = org.access.passwords.get(&user.id).ok_or_else(failed)?;
-    if *given != format!("{}{}", kept.password, kept.security_token) {
+    let kept = org.access.users.get(&user.id).ok_or_else(failed)?;
+    let (Some(password), Some(token)) = (&kept.password, &kept.security_token) else { return Err(failed()) };
+    if *given != format!("{password}{token}") {
         return Err(failed());
     }
     let user = active(org, Some(user))?;
