@@ -42,6 +42,19 @@ pub struct Settings {
     pub lockout_ms: Option<i64>,
     /// Trusted networks, from where a password needs no security token (Setup > Network Access).
     pub trusted_ip_ranges: Vec<crate::oauth::IpRange>,
+    /// Whether the org is a sandbox: assertions are then for `test.salesforce.com` instead of `login.salesforce.com`.
+    pub sandbox: bool,
+    /// Whether assertions for the other of the two login hosts are refused.
+    pub strict_audience: bool,
+    /// Whether JWT bearer gives the same access token again while it lives. Observed at times; unconfirmed as a rule.
+    pub jwt_reuses_session: bool,
+    /// How long an authorization code is good, milliseconds. Unconfirmed: 15 minutes in older documentation, 2 in
+    /// secondary sources.
+    pub authorization_code_ms: i64,
+    /// How long an app is unknown after it was made or changed, milliseconds. Up to ten minutes in a real org.
+    pub app_propagation_ms: i64,
+    /// Whether a wrong secret is answered with the older `invalid_client_credentials`.
+    pub legacy_client_errors: bool,
     /// Whether the org is locked: nobody signs in.
     pub org_locked: bool,
     /// When the org's trial ends.
@@ -88,6 +101,12 @@ impl Default for Settings {
             login_attempts_max: 10,
             lockout_ms: Some(15 * 60 * 1000),
             trusted_ip_ranges: Vec::new(),
+            sandbox: false,
+            strict_audience: true,
+            jwt_reuses_session: false,
+            authorization_code_ms: 15 * 60 * 1000,
+            app_propagation_ms: 0,
+            legacy_client_errors: false,
             org_locked: false,
             trial_expires_at: None,
             api_enabled: true,

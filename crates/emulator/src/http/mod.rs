@@ -18,21 +18,24 @@ pub mod error;
 mod identity;
 pub mod log;
 pub mod oauth;
+mod pages;
 pub mod rest;
 pub mod serve;
 pub mod session;
+pub mod sign_in;
 pub mod state;
 pub mod version;
 
 pub use error::{ApiErrors, json_response};
 pub use session::Session;
-pub use state::{AppState, Origin, SharedOrg};
+pub use state::{AppState, Origin, Peer, SharedOrg};
 pub use version::ApiVersion;
 
 /// Every HTTP route of the emulator. Paths come here without a trailing slash ([`serve`] takes it off).
 pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(oauth::routes())
+        .merge(sign_in::routes())
         .merge(bulk::routes())
         .merge(control::routes())
         .merge(rest::routes())

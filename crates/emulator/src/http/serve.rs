@@ -2,6 +2,7 @@
 //! answered by the router.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -17,7 +18,7 @@ use tower::ServiceExt;
 use super::body::{CutAfter, CutBody};
 use super::log::LoggedRequest;
 use super::session::{LimitInfo, bearer};
-use super::state::{AppState, Origin};
+use super::state::{AppState, Origin, Peer};
 use crate::faults::Action;
 
 /// How long a connection may go on after the emulator was told to stop.
@@ -25,6 +26,9 @@ const DRAIN: Duration = Duration::from_secs(1);
 
 /// Longest path and query that is read, and longest path, query and headers together. Documented: 16,384 bytes.
 const HEAD_BYTES_MAX: usize = 16_384;
+
+/// Paths whose queries may carry secrets, and are kept out of the log.
+const HIDDEN_QUERIES: [&str; 5] = ["/services/oauth2", "/id/", "/login", "/secur/", "/setup/"];
 
 /// So many rows shall be left off a Bulk result page (a planned fault), in a request's extensions.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +41,8 @@ pub(crate) struct Door {
     pub(crate) router: Router,
     /// `http` or `https`.
     pub(crate) scheme: &'static str,
+    /// Where the connection comes from.
+    pub(crate) peer: IpAddr,
 }
 
 /// The connection is dropped without an answer, by a planned fault.
@@ -79,7 +85,7 @@ impl Door {
         let action = self.state.faults.take(&method, &path, query.as_deref());
         let fault = action.as_ref().map(Action::describe);
         let answer = self.harmed(request, action.unwrap_or_default()).await.map(|answer| self.dated(answer));
-        let query = query.filter(|_| !path.starts_with("/services/oauth2") && !path.starts_with("/id/"));
+        let query = query.filter(|_| !HIDDEN_QUERIES.iter().any(|prefix| path.starts_with(prefix)));
         self.state.log.push(LoggedRequest {
             number: 0,
             at,
@@ -149,6 +155,7 @@ impl Door {
         let authority = request.uri().authority().map(|a| a.as_str().to_owned());
         let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok()).map(str::to_owned);
         let host = authority.or(host).unwrap_or_else(|| "localhost".into());
+        request.extensions_mut().insert(Peer(self.peer));
         request.extensions_mut().insert(Origin(format!("{}://{host}", self.scheme)));
         let path = request.uri().path();
         if path.len() > 1 && path.ends_with('/') {
