@@ -39,7 +39,7 @@ mod keep_access;
 mod keys;
 mod listen;
 
-pub(crate) use administrator::ensure_administrator;
+pub(crate) use administrator::{describe_organization, ensure_administrator};
 pub use credentials::{Credentials, Identity};
 use keys::Keys;
 use listen::Listener;

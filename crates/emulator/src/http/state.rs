@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::log::RequestLog;
 use crate::clock::Clock;
 use crate::faults::Faults;
+use crate::limits::Running;
 use crate::{Millis, Org};
 
 /// The org as its doors hold it. Never keep a guard across an `await`.
@@ -29,6 +30,8 @@ pub struct AppState {
     pub log: Arc<RequestLog>,
     /// Snapshots of the org by name.
     pub snapshots: Arc<crate::snapshot::Snapshots>,
+    /// The API requests that run now.
+    pub running: Arc<Running>,
     /// Told when a Bulk job may have become ready to run.
     pub bulk_wake: Arc<Notify>,
 }
@@ -42,6 +45,7 @@ impl AppState {
             faults: Arc::default(),
             log: Arc::default(),
             snapshots: Arc::default(),
+            running: Arc::default(),
             bulk_wake: Arc::default(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use rand::Rng;
@@ -11,7 +12,7 @@ use super::authorize::Consents;
 use super::code::Codes;
 use super::device::Devices;
 use super::refresh::RefreshTokens;
-use super::{App, UserAccess, keys};
+use super::{App, IpRule, UserAccess, keys};
 use crate::{Millis, RecordId};
 
 /// How long the id of a used assertion is remembered at most: assertions may end far in the future, memory may not
@@ -211,6 +212,12 @@ impl Access {
             return Some(Grant { expires_at: until, ..grant });
         }
         Some(grant)
+    }
+
+    /// Whether a session may be used from this address: within the user's login IP ranges, unless its app relaxes them.
+    pub fn allows_address(&self, grant: &Grant, ip: IpAddr) -> bool {
+        self.app(&grant.client_id).is_some_and(|app| app.ip_rule == IpRule::Relax)
+            || self.users.get(&grant.user).is_none_or(|access| access.allows_address(ip))
     }
 
     /// The grant of a living token, without touching its life.
