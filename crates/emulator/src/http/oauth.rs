@@ -18,9 +18,7 @@ use super::identity;
 use super::session::bearer;
 use super::state::{AppState, Origin, Peer};
 use crate::RecordId;
-use crate::oauth::{
-    Asked, ClientAuth, Grant, OauthError, authenticate, by_id, key_set, prepare_signing_key, token,
-};
+use crate::oauth::{Asked, ClientAuth, Grant, OauthError, authenticate, by_id, key_set, prepare_signing_key, token};
 
 pub(super) use crate::oauth::Form;
 
@@ -66,9 +64,9 @@ fn client_auth(headers: &HeaderMap, form: &Form) -> ClientAuth {
         client_id: form.get("client_id").cloned(),
         client_secret: form.get("client_secret").cloned(),
         basic: false,
-        assertion: form.get("client_assertion").map(|assertion| {
-            (form.get("client_assertion_type").cloned().unwrap_or_default(), assertion.clone())
-        }),
+        assertion: form
+            .get("client_assertion")
+            .map(|assertion| (form.get("client_assertion_type").cloned().unwrap_or_default(), assertion.clone())),
     }
 }
 
@@ -152,7 +150,8 @@ fn render(status: StatusCode, members: &[(&str, String)], form: &Form, headers: 
     let body = match kind {
         ENCODED => form_urlencoded::Serializer::new(String::new()).extend_pairs(members).finish(),
         XML => xml(members),
-        _ => Json::Object(members.iter().map(|(name, value)| ((*name).to_owned(), json_value(name, value))).collect()).to_string(),
+        _ => Json::Object(members.iter().map(|(name, value)| ((*name).to_owned(), json_value(name, value))).collect())
+            .to_string(),
     };
     let mut response = (status, body).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

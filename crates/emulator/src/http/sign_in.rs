@@ -67,7 +67,8 @@ fn refused(error: &OauthError) -> Response {
 
 /// A path of this host, or nothing: a sign-in page that sends browsers anywhere is a trap.
 fn own_path(path: &str) -> Option<&str> {
-    let own = path.starts_with('/') && !path.starts_with("//") && !path.contains('\\') && !path.contains(char::is_control);
+    let own =
+        path.starts_with('/') && !path.starts_with("//") && !path.contains('\\') && !path.contains(char::is_control);
     own.then_some(path)
 }
 

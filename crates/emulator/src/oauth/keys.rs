@@ -40,17 +40,13 @@ fn make() -> Option<SigningKey> {
     let pair = RsaKeyPair::from_pkcs8(der.as_bytes()).ok()?;
     let n = made.n().to_bytes_be();
     let kid = Sha256::digest(&n)[..4].iter().map(|byte| format!("{byte:02x}")).collect();
-    Some(SigningKey {
-        pair,
-        n: URL_SAFE_NO_PAD.encode(n),
-        e: URL_SAFE_NO_PAD.encode(made.e().to_bytes_be()),
-        kid,
-    })
+    Some(SigningKey { pair, n: URL_SAFE_NO_PAD.encode(n), e: URL_SAFE_NO_PAD.encode(made.e().to_bytes_be()), kid })
 }
 
 /// The public keys, as `/id/keys` answers.
 pub fn key_set() -> Json {
-    let keys = key().map(|key| json!({ "kty": "RSA", "n": key.n, "e": key.e, "alg": "RS256", "use": "sig", "kid": key.kid }));
+    let keys =
+        key().map(|key| json!({ "kty": "RSA", "n": key.n, "e": key.e, "alg": "RS256", "use": "sig", "kid": key.kid }));
     json!({ "keys": keys.into_iter().collect::<Vec<_>>() })
 }
 

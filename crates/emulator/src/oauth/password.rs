@@ -210,14 +210,13 @@ pub fn page_login(
 ) -> Result<String, &'static str> {
     const WRONG: &str = "Please check your username and password. If you still can't log in, contact your Salesforce \
                          administrator.";
-    let user =
-        check_password(org, username, password, now, ip, Entrance::Page).map_err(|refusal| match refusal {
-            Refusal::Wrong | Refusal::TokenMissing => WRONG,
-            Refusal::Address => "You cannot log in from this IP address. Contact your Salesforce administrator.",
-            Refusal::Time => "You cannot log in at this time. Contact your Salesforce administrator.",
-            Refusal::LockedForGood => "You are locked out. Contact your Salesforce administrator.",
-            Refusal::RateExceeded => "You logged in too often within an hour. Try again later.",
-        })?;
+    let user = check_password(org, username, password, now, ip, Entrance::Page).map_err(|refusal| match refusal {
+        Refusal::Wrong | Refusal::TokenMissing => WRONG,
+        Refusal::Address => "You cannot log in from this IP address. Contact your Salesforce administrator.",
+        Refusal::Time => "You cannot log in at this time. Contact your Salesforce administrator.",
+        Refusal::LockedForGood => "You are locked out. Contact your Salesforce administrator.",
+        Refusal::RateExceeded => "You logged in too often within an hour. Try again later.",
+    })?;
     if org.settings.org_locked {
         return Err("This organization has been locked.");
     }
@@ -325,8 +324,11 @@ mod tests {
     fn org(settings: Settings) -> Org {
         let mut org = Org { settings, schema: Arc::new(crate::schema::standard()), ..Org::default() };
         crate::server::ensure_administrator(&mut org, ADMIN, NOW);
-        let access =
-            UserAccess { password: Some("secret".into()), security_token: Some("TOKEN".into()), ..UserAccess::default() };
+        let access = UserAccess {
+            password: Some("secret".into()),
+            security_token: Some("TOKEN".into()),
+            ..UserAccess::default()
+        };
         org.access.users.insert(org.settings.admin_id, access);
         org
     }

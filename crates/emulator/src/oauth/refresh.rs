@@ -53,7 +53,13 @@ pub(super) struct RefreshTokens {
 
 impl RefreshTokens {
     /// Begins a family. Gives its first token, its number, and the families that have to end for it.
-    pub(super) fn begin(&mut self, user: RecordId, client_id: &str, scope: &str, now: Millis) -> (String, u64, Vec<u64>) {
+    pub(super) fn begin(
+        &mut self,
+        user: RecordId,
+        client_id: &str,
+        scope: &str,
+        now: Millis,
+    ) -> (String, u64, Vec<u64>) {
         let of_both = self.live.values().filter(|t| t.user == user && t.client_id == client_id);
         let mut others: Vec<(Millis, u64)> = of_both.map(|t| (t.first_at, t.family)).collect();
         others.sort_unstable();
@@ -150,7 +156,8 @@ pub(super) fn refresh(org: &mut Org, asked: &Asked<'_>, now: Millis) -> Result<G
     if let Some(t) = org.access.refresh.live.get_mut(rotated.as_deref().unwrap_or(text)) {
         t.used_at = now;
     }
-    let what = Answer { scope: &granted, family: Some(kept.family), refresh_token: rotated, nonce: None, id_token: true };
+    let what =
+        Answer { scope: &granted, family: Some(kept.family), refresh_token: rotated, nonce: None, id_token: true };
     Ok(answer(org, &app, &user, asked.origin, now, what))
 }
 

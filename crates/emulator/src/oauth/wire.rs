@@ -29,9 +29,8 @@ pub(super) mod record_ids {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<RecordId>, D::Error> {
         let texts = Vec::<String>::deserialize(from)?;
-        let parse = |text: &String| {
-            RecordId::parse(text).ok_or_else(|| D::Error::custom(format!("{text:?} is no record id")))
-        };
+        let parse =
+            |text: &String| RecordId::parse(text).ok_or_else(|| D::Error::custom(format!("{text:?} is no record id")));
         texts.iter().map(parse).collect()
     }
 }

@@ -134,7 +134,10 @@ async fn public_clients_prove_themselves_with_the_verifier() {
     assert_eq!(exchange(&unbound, VERIFIER).await, refused, "nothing shows whose it is");
     app.change(&running, json!({ "secret_required": true })).await;
     let code = app.code(&running, &plain).await;
-    assert_eq!(exchange(&code, VERIFIER).await, error(400, "invalid_request", "missing required parameter: client_secret"));
+    assert_eq!(
+        exchange(&code, VERIFIER).await,
+        error(400, "invalid_request", "missing required parameter: client_secret")
+    );
 }
 
 #[tokio::test]
@@ -148,10 +151,7 @@ async fn what_is_wrong_before_the_callback_is_known_is_shown_in_place() {
             "error=redirect_uri_mismatch&error_description=redirect_uri%20must%20match%20configuration",
         ),
         (vec![("redirect_uri", "")], "error=redirect_uri_missing&error_description=redirect_uri%20not%20provided"),
-        (
-            vec![("client_id", "3MVG9nobody")],
-            "error=invalid_client_id&error_description=client%20identifier%20invalid",
-        ),
+        (vec![("client_id", "3MVG9nobody")], "error=invalid_client_id&error_description=client%20identifier%20invalid"),
         (vec![], "error=invalid_request&error_description=missing%20required%20code%20challenge"),
         (
             vec![("response_type", "x")],
@@ -215,7 +215,11 @@ async fn the_callback_is_told_of_what_the_user_or_a_policy_refused() {
     let not_approved = "user is not admin approved to access this app";
     for (members, error, description) in [
         (json!({ "blocked": true }), "OAUTH_APP_BLOCKED", "this app is blocked by admin"),
-        (json!({ "blocked": false, "permitted_users": { "admin_approved": [] } }), "OAUTH_APP_ACCESS_DENIED", not_approved),
+        (
+            json!({ "blocked": false, "permitted_users": { "admin_approved": [] } }),
+            "OAUTH_APP_ACCESS_DENIED",
+            not_approved,
+        ),
         (
             json!({ "permitted_users": { "approved": [] }, "installed": false }),
             "OAUTH_APP_ACCESS_DENIED",
@@ -261,7 +265,8 @@ async fn the_user_agent_flow_gives_tokens_behind_the_fragment() {
     let running = start().await;
     let app = TestApp::make(&running, json!({})).await;
     let mut browser = Browser::new(&running);
-    let more = [("response_type", "token id_token"), ("state", "s"), ("nonce", "n"), ("scope", "api openid refresh_token")];
+    let more =
+        [("response_type", "token id_token"), ("state", "s"), ("nonce", "n"), ("scope", "api openid refresh_token")];
     let told = browser.authorize(&app.id, &more).await;
     assert_eq!(told["state"], "s");
     assert_eq!(told["token_type"], "Bearer");
@@ -270,7 +275,9 @@ async fn the_user_agent_flow_gives_tokens_behind_the_fragment() {
     let (_, keys) = answer(running.http.get(running.url("/id/keys"))).await;
     assert_eq!(verified(&told["id_token"], &keys)["nonce"], "n");
     assert_eq!(app.refresh(&running, &told["refresh_token"]).await.0, 200);
-    let Shown::Away(url) = browser.ask(&app.id, &[("response_type", "token")]).await else { panic!("asked") };
+    let Shown::Away(url) = browser.ask(&app.id, &[("response_type", "token"), ("scope", "api")]).await else {
+        panic!("asked")
+    };
     assert!(url.starts_with(&format!("{CALLBACK}#")), "{url}");
     app.change(&running, json!({ "user_agent_flow": false })).await;
     let Shown::Page(400, text) = browser.ask(&app.id, &[("response_type", "token")]).await else { panic!("allowed") };

@@ -137,7 +137,10 @@ mod tests {
     #[test]
     fn what_is_no_setting_is_refused_with_advice() {
         let wrong = |asked: Json| with(asked).unwrap_err();
-        assert_eq!(wrong(json!({ "daily_request": 1 })), "no setting is named \"daily_request\"; did you mean \"daily_requests\"?");
+        assert_eq!(
+            wrong(json!({ "daily_request": 1 })),
+            "no setting is named \"daily_request\"; did you mean \"daily_requests\"?"
+        );
         assert!(wrong(json!({ "zzz": 1 })).ends_with("GET /__emulator/settings shows them all"));
         assert!(wrong(json!({ "org_id": "x" })).starts_with("no setting is named"));
         assert!(wrong(json!({ "daily_requests": -1 })).contains("u64"), "{}", wrong(json!({ "daily_requests": -1 })));
