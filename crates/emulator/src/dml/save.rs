@@ -14,6 +14,9 @@ impl Transaction<'_> {
         let Some(prefix) = facts.key_prefix.filter(|_| facts.flags.createable) else {
             return Err(vec![errors::not_supported(&facts, "create")]);
         };
+        if let Some(full) = crate::limits::storage_exceeded(&self.schema, self.store, self.settings) {
+            return Err(vec![full]);
+        }
         let given = fields::resolve(self, &facts, &fields, Mode::Create)?;
         let missing: Vec<String> = facts
             .enumerate()

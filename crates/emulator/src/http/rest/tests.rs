@@ -35,6 +35,7 @@ impl Client {
             client_credentials: true,
             run_as: None,
             blocked: false,
+            ..App::default()
         };
         let token = org.access.issue(org_id, user, &app, NOW, 7_200_000);
         Self { state: AppState::new(org, Clock::frozen(NOW)), token }
