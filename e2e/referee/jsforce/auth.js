@@ -164,9 +164,9 @@ step('login by SOAP', async () => {
   assert.equal(user.organizationId, org.org_id);
   assert.equal((await conn.identity()).username, org.username);
   await assert.rejects(new jsforce.Connection({ loginUrl: org.url, version }).loginBySoap(org.username, org.password), (error) =>
-    error.errorCode === 'LOGIN_MUST_USE_SECURITY_TOKEN');
+    error.message.startsWith('LOGIN_MUST_USE_SECURITY_TOKEN: Invalid username, password, security token; or user locked out.'));
   await assert.rejects(new jsforce.Connection({ loginUrl: org.url, version }).loginBySoap(org.username, 'wrong'), (error) =>
-    error.errorCode === 'INVALID_LOGIN');
+    error.message === 'INVALID_LOGIN: Invalid username, password, security token; or user locked out.');
 });
 
 step('an app with an allowance of its own', async () => {
