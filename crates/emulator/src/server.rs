@@ -41,7 +41,7 @@ mod listen;
 
 pub(crate) use administrator::{describe_organization, ensure_administrator};
 pub use credentials::{Credentials, Identity};
-use keys::Keys;
+use keys::{JwtKey, TlsKeys};
 use listen::Listener;
 
 /// Scopes of the connected app, as token answers list them.
@@ -172,8 +172,11 @@ impl Emulator {
         );
         let clock = config.frozen_at.map_or_else(Clock::new, Clock::frozen);
         let (dir, keep_org) = (config.dir.clone(), config.keep_org);
+        let (given_key, key_dir) = (config.private_key_pem.clone(), dir.clone());
+        let jwt_key =
+            tokio::task::spawn_blocking(move || JwtKey::load_or_make(key_dir.as_deref(), given_key.as_deref()));
         let prepared = tokio::task::spawn_blocking(move || prepare(&config, &clock).map(|prepared| (prepared, clock)));
-        let ((org, keys, credentials), clock) = prepared.await??;
+        let ((org, keys, mut credentials), clock) = prepared.await??;
 
         let state = AppState::new(org, clock);
         let (stop, quiet, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
@@ -193,6 +196,19 @@ impl Emulator {
             tokio::spawn(keep)
         });
         tasks.spawn(work_off_jobs(state.clone(), stop.clone()));
+        // The key for JWT bearer takes longest, and nobody has it before this function returns: everything else
+        // answers meanwhile.
+        let jwt_key = match jwt_key.await.map_err(StartError::from).flatten() {
+            Ok(key) => key,
+            Err(error) => {
+                stop.cancel();
+                return Err(error);
+            }
+        };
+        if let Some(app) = state.org.write().access.apps.iter_mut().find(|app| app.client_id == credentials.client_id) {
+            app.certificate = jwt_key.certificate();
+        }
+        credentials.private_key_pem = jwt_key.key_pem;
         Ok(Self {
             state,
             credentials,
@@ -339,7 +355,7 @@ fn new_org(config: &Config, clock: &Clock) -> Result<Org, StartError> {
 
 /// The connected app of the credentials, first in the list, and the one of the Salesforce CLI. An app that was kept
 /// keeps its settings.
-fn ensure_app(access: &mut Access, identity: &Identity, keys: &Keys, admin: RecordId) -> App {
+fn ensure_app(access: &mut Access, identity: &Identity, admin: RecordId) -> App {
     let kept = access.apps.iter().position(|app| app.client_id == identity.client_id);
     let mut app = match kept {
         Some(at) => access.apps.remove(at),
@@ -356,7 +372,8 @@ fn ensure_app(access: &mut Access, identity: &Identity, keys: &Keys, admin: Reco
         },
     };
     app.client_secret = identity.client_secret.clone();
-    app.certificate = keys.jwt_certificate();
+    // Registered when the key is there.
+    app.certificate = None;
     access.apps.insert(0, app.clone());
     let cli = App::salesforce_cli();
     if access.app(&cli.client_id).is_none() {
@@ -365,10 +382,10 @@ fn ensure_app(access: &mut Access, identity: &Identity, keys: &Keys, admin: Reco
     app
 }
 
-/// The blocking part of a start: keys, files, seed.
-fn prepare(config: &Config, clock: &Clock) -> Result<(Org, Keys, Credentials), StartError> {
+/// The blocking part of a start but for the key for JWT bearer: TLS, files, seed.
+fn prepare(config: &Config, clock: &Clock) -> Result<(Org, TlsKeys, Credentials), StartError> {
     let dir = config.dir.as_deref();
-    let keys = Keys::load_or_make(dir, config.private_key_pem.as_deref())?;
+    let keys = TlsKeys::load_or_make(dir)?;
     let identity = Identity::load_or_make(dir, config.identity.clone())?;
     let keeping = dir.filter(|_| config.keep_org);
     let kept = keeping.map(|dir| keep::load(dir, &config.settings)).transpose()?.flatten();
@@ -395,7 +412,7 @@ fn prepare(config: &Config, clock: &Clock) -> Result<(Org, Keys, Credentials), S
     let now = clock.now();
     ensure_administrator(&mut org, &identity.username, now);
     let admin = org.settings.admin_id;
-    let app = ensure_app(&mut org.access, &identity, &keys, admin);
+    let app = ensure_app(&mut org.access, &identity, admin);
     let (org_id, session_ms) = (org.settings.org_id, org.settings.session_ms);
     let access_token = org.access.issue(org_id, admin, &app, now, session_ms);
     let access = org.access.users.entry(admin).or_default();
@@ -409,7 +426,7 @@ fn prepare(config: &Config, clock: &Clock) -> Result<(Org, Keys, Credentials), S
         security_token: identity.security_token,
         client_id: identity.client_id,
         client_secret: identity.client_secret,
-        private_key_pem: keys.jwt_key_pem.clone(),
+        private_key_pem: String::new(),
         access_token,
     };
     Ok((org, keys, credentials))

@@ -62,6 +62,10 @@ pub struct Settings {
     pub bulk_delay_ms: i64,
     /// Whether ingest results come in another order than the upload, as they do at Salesforce.
     pub bulk_shuffle_results: bool,
+    /// How long a deployment of metadata waits before it runs, milliseconds by the emulator's clock.
+    pub deploy_delay_ms: i64,
+    /// What is unconfirmed or an administrator's choice about Bulk.
+    pub bulk: crate::bulk::Choices,
     /// Sign-ins per user and hour. Documented for SOAP login(): 3,600.
     pub hourly_logins: u64,
     /// Whether the username-password grant is allowed. Blocked in orgs created since Summer '23.
@@ -96,6 +100,9 @@ pub struct Settings {
     pub api_enabled: bool,
     /// Whether records whose lookup was cleared because the parent was deleted raise change events (unconfirmed).
     pub events_for_cleared_lookups: bool,
+    /// Whether a roll-up summary that changes saves its master as a user does: `LastModifiedDate` moves and a change event
+    /// tells of it. Otherwise only `SystemModstamp` moves (unconfirmed for every case).
+    pub roll_ups_modify_masters: bool,
     /// Objects that raise change events, by API name; `None`: every object that supports them.
     pub change_event_objects: Option<Vec<String>>,
     /// Most records that one merged change event names; 1 turns merging off. The real bound is unconfirmed.
@@ -139,6 +146,8 @@ impl Default for Settings {
             daily_delivered_events: 10_000,
             bulk_delay_ms: 0,
             bulk_shuffle_results: true,
+            deploy_delay_ms: 0,
+            bulk: crate::bulk::Choices::default(),
             hourly_logins: 3_600,
             password_grant: false,
             soap_login: true,
@@ -155,6 +164,7 @@ impl Default for Settings {
             trial_expires_at: None,
             api_enabled: true,
             events_for_cleared_lookups: true,
+            roll_ups_modify_masters: true,
             change_event_objects: None,
             merged_records: 200,
             overflow_changes: 100_000,

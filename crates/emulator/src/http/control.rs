@@ -472,6 +472,7 @@ fn renew(state: &AppState, fresh: Fresh) -> Result<(), String> {
     org.schema = fresh.schema;
     org.store = fresh.store;
     org.jobs = fresh.jobs;
+    org.metadata = fresh.metadata;
     org.cursors = fresh.cursors;
     org.events.reset_positions();
     Ok(())

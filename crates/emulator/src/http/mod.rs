@@ -13,16 +13,19 @@ use crate::ApiError;
 
 pub mod body;
 pub mod bulk;
+mod bulk1;
 pub mod control;
 pub mod error;
 mod harm;
 mod identity;
 pub mod log;
+pub mod metadata;
 pub mod oauth;
 mod pages;
 pub mod rest;
 pub mod serve;
 pub mod session;
+mod soap;
 pub mod sign_in;
 pub mod state;
 pub mod version;
@@ -38,8 +41,11 @@ pub fn router(state: AppState) -> Router {
         .merge(oauth::routes())
         .merge(sign_in::routes())
         .merge(bulk::routes())
+        .merge(bulk1::routes())
         .merge(control::routes())
+        .merge(metadata::routes())
         .merge(rest::routes())
+        .merge(soap::routes())
         .fallback(async || not_found())
         .method_not_allowed_fallback(method_not_allowed)
         .layer(

@@ -78,6 +78,7 @@ where
 
 impl Door {
     async fn answer(&self, mut request: Request<Body>) -> Result<Response<Body>, AnswerLost> {
+        without_doubled_slash(&mut request);
         let path = request.uri().path().to_owned();
         if path.starts_with("/__emulator") {
             self.prepare(&mut request);
@@ -224,6 +225,20 @@ impl Door {
             Ok(response) => response,
             Err(never) => match never {},
         }
+    }
+}
+
+/// Clients that keep an instance URL with a slash at its end ask for `//services/data`.
+fn without_doubled_slash(request: &mut Request<Body>) {
+    let Some(whole) = request.uri().path_and_query().map(|text| text.as_str()).filter(|text| text.starts_with("//"))
+    else {
+        return;
+    };
+    let single = format!("/{}", whole.trim_start_matches('/'));
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = single.parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
     }
 }
 

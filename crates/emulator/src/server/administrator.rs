@@ -1,4 +1,4 @@
-//! The two records that every org has: itself, and its administrator.
+//! The records that every org has: itself, its administrator, and the values of set-up that are records.
 
 use std::sync::Arc;
 
@@ -40,6 +40,7 @@ pub(crate) fn ensure_administrator(org: &mut Org, username: &str, now: Millis) {
         ("TimeZoneSidKey", text("GMT")),
     ];
     make(org, "Organization", org_id, &organization, now);
+    crate::dml::ensure_lead_statuses(org, now);
     describe_organization(org);
 }
 
