@@ -15,6 +15,7 @@ mod fields;
 mod line_items;
 mod locks;
 mod number;
+mod person_account;
 mod record_type;
 mod reference;
 mod roll_up;
@@ -34,8 +35,8 @@ use crate::events::Commit;
 use crate::schema::ObjectId;
 use crate::store::RecordChange;
 use crate::{ApiError, Millis, Org, RecordId};
-pub use locks::Locks;
 pub(crate) use derived::{STAGES, expected as expected_revenue};
+pub use locks::Locks;
 use transaction::Transaction;
 
 /// Who writes, when, and through which door.

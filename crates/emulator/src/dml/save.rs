@@ -14,7 +14,8 @@ impl Transaction<'_> {
         let Some(prefix) = facts.key_prefix.filter(|_| facts.flags.createable) else {
             return Err(vec![errors::not_supported(&facts, "create")]);
         };
-        let given = fields::resolve(self, &facts, &fields, Mode::Create)?;
+        let mut given = fields::resolve(self, &facts, &fields, Mode::Create)?;
+        self.prepare_person(object, &facts, None, &mut given).map_err(|e| vec![e])?;
         let missing: Vec<String> = facts
             .enumerate()
             .filter(|(_, f)| f.required_on_create())
@@ -57,7 +58,8 @@ impl Transaction<'_> {
         if !facts.flags.updateable {
             return Err(vec![errors::not_supported(&facts, "update")]);
         }
-        let given = fields::resolve(self, &facts, &fields, Mode::Update)?;
+        let mut given = fields::resolve(self, &facts, &fields, Mode::Update)?;
+        self.prepare_person(object, &facts, Some(&before), &mut given).map_err(|e| vec![e])?;
         let cleared = given.iter().filter(|(_, value)| value.is_null()).map(|(id, _)| facts.field_at(*id));
         let (mut missing, mut wrong) = (Vec::new(), Vec::new());
         for field in cleared.filter(|f| !f.nillable) {
@@ -130,7 +132,7 @@ impl Transaction<'_> {
 
     /// Id and audit fields of a new record. Those that were given stay: only an org in which audit fields can be set on
     /// create lets them through.
-    fn stamp_new(&self, facts: &ObjectType, id: RecordId, given: &Values, values: &mut Values) {
+    pub(super) fn stamp_new(&self, facts: &ObjectType, id: RecordId, given: &Values, values: &mut Values) {
         let user = Value::Id(self.context.user);
         for (name, value) in [
             ("Id", Value::Id(id)),

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use super::transaction::{Cause, Transaction};
 use super::{activity, line_items};
+use crate::RecordId;
 use crate::schema::ObjectId;
 use crate::store::Row;
 
@@ -31,6 +32,7 @@ const ROUNDS_MAX: usize = 16;
 /// A record that the transaction touched.
 pub(super) struct Touched {
     pub(super) object: ObjectId,
+    pub(super) id: RecordId,
     /// The live row before the step; `None` where there was none.
     pub(super) before: Option<Arc<Row>>,
     /// The live row now.
@@ -54,6 +56,7 @@ impl Transaction<'_> {
                 activity::subjects(self, step, &mut active);
                 line_items::opportunities(self, step, &mut sold);
             }
+            self.follow_persons(&steps);
             for ((object, id), summaries) in masters {
                 self.sum_up(object, id, &summaries, cause);
             }

@@ -10,11 +10,12 @@ use crate::schema::{Field, NameField, ObjectId, ObjectType};
 use crate::store::ChangeKind;
 use crate::{ApiError, Millis, Org, RecordId, Value};
 
+mod behaviour;
 mod conversion;
 mod delete;
 mod derive;
-mod behaviour;
 mod invariants;
+mod person;
 mod roll_up;
 mod save;
 mod upsert;
