@@ -12,7 +12,6 @@ mod derived;
 mod errors;
 mod features;
 mod fields;
-mod line_items;
 mod locks;
 mod number;
 mod person_account;

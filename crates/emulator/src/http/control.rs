@@ -24,6 +24,7 @@ use crate::snapshot::Snapshot;
 use crate::store::Row;
 use crate::{Millis, Org, RecordId, Value};
 
+mod features;
 mod files;
 mod openapi;
 
@@ -44,6 +45,7 @@ pub fn routes() -> Router<AppState> {
         .route("/__emulator/dump/{object}", get(dump))
         .route("/__emulator/reset", post(reset))
         .route("/__emulator/openapi.json", get(openapi::describe))
+        .merge(features::routes())
         .merge(files::routes())
 }
 
