@@ -53,7 +53,9 @@ impl Transaction<'_> {
             let mut active = BTreeSet::new();
             for step in &steps {
                 self.summed_masters(step.object, step.before.as_ref(), step.after.as_ref(), &mut masters);
-                activity::subjects(self, step, &mut active);
+                if self.settings.activities_move_dates {
+                    activity::subjects(self, step, &mut active);
+                }
             }
             self.follow_persons(&steps);
             for ((object, id), summaries) in masters {

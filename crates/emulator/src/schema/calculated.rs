@@ -6,7 +6,7 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::{Field, FieldType, ObjectType};
+use super::{Field, FieldType};
 
 /// Longest text that a formula field gives, characters: `length` of a text formula's describe.
 pub const FORMULA_TEXT: u32 = 1_300;
@@ -180,31 +180,10 @@ impl Field {
     }
 }
 
-/// Standard fields that show a field of a parent: no describe calls them calculated, and nothing is stored for them.
-const SHOWN: &[(&str, &str, &str)] = &[
-    ("Case", "ContactEmail", "Contact.Email"),
-    ("Case", "ContactFax", "Contact.Fax"),
-    ("Case", "ContactMobile", "Contact.MobilePhone"),
-    ("Case", "ContactPhone", "Contact.Phone"),
-];
-
-/// Gives an object's standard fields what they are computed from.
-pub(super) fn add_standard(object: &mut ObjectType) {
-    for (_, name, source) in SHOWN.iter().filter(|(of, ..)| *of == object.name) {
-        for field in object.fields.iter_mut().filter(|field| field.name == *name) {
-            field.formula = Some(Formula { source: (*source).to_owned(), blanks: Blanks::Empty });
-        }
-    }
-}
-
 /// What the facts of a field keep of its formula (besides the text, which is its `formula`) or its summary:
 /// `blanks=zero`, `summary=sum,Child__c,Parent__c,Amount__c;Status__c,equals,Open`.
 pub(super) fn attributes(field: &Field) -> Option<String> {
     if let Some(formula) = &field.formula {
-        // One that a describe does not show has no other place.
-        if field.calculated_formula.as_deref() != Some(formula.source.as_str()) {
-            return Some(format!("computed={}", utf8_percent_encode(&formula.source, NON_ALPHANUMERIC)));
-        }
         return Some(format!("blanks={}", if formula.blanks == Blanks::Zero { "zero" } else { "empty" }));
     }
     let summary = field.summary.as_ref()?;
@@ -220,11 +199,6 @@ pub(super) fn attributes(field: &Field) -> Option<String> {
 /// Reads what [`attributes`] wrote. The field's `calculatedFormula` has been read before.
 pub(super) fn read_attribute(field: &mut Field, key: &str, value: &str) -> Result<(), String> {
     let wrong = || format!("`{value}` is no {key}");
-    if key == "computed" {
-        let source = percent_decode_str(value).decode_utf8().map_err(|_| wrong())?.into_owned();
-        field.formula = Some(Formula { source, blanks: Blanks::Empty });
-        return Ok(());
-    }
     if key == "blanks" {
         let source = field.calculated_formula.clone().ok_or("`blanks` without a formula")?;
         let blanks = if value == "empty" { Blanks::Empty } else { Blanks::Zero };
@@ -256,7 +230,7 @@ pub(super) fn read_attribute(field: &mut Field, key: &str, value: &str) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{NameField, facts};
+    use crate::schema::{NameField, ObjectType, facts};
 
     #[test]
     fn formulas_and_summaries_survive_the_facts() {

@@ -232,7 +232,7 @@ fn read_field(name: &str, ty: &str, label: &str, attributes: &str) -> Result<Fie
         match key {
             "to" => field.reference_to = list(value),
             "bytes" => field.byte_length = value.parse().map_err(|_| format!("`{value}` is no number"))?,
-            "blanks" | "computed" | "summary" => super::calculated::read_attribute(&mut field, key, value)?,
+            "blanks" | "summary" => super::calculated::read_attribute(&mut field, key, value)?,
             "order" => field.relationship_order = Some(value.parse().map_err(|_| format!("`{value}` is no number"))?),
             _ => {
                 let (_, text) =

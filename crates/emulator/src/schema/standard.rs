@@ -41,7 +41,6 @@ fn read() -> Result<Schema, facts::FactsError> {
         for (_, more) in ADDED.iter().filter(|(of, _)| of == name) {
             object.fields.extend(facts::parse(more)?.fields);
         }
-        super::calculated::add_standard(&mut object);
         schema.put(object);
     }
     Ok(schema)

@@ -100,29 +100,6 @@ fn a_record_type_is_the_objects_own_or_its_default() {
 }
 
 #[test]
-fn a_case_shows_how_its_contact_is_reached() {
-    let mut bench = Bench::new();
-    let contact = bench.made("Contact", json!({"LastName": "A", "Email": "a@example.com", "Phone": "1"}));
-    bench.made("Case", json!({"ContactId": contact.to_string(), "Subject": "x"}));
-    bench.update("Contact", contact, json!({"Phone": "2"})).unwrap();
-    let options = crate::query::QueryOptions {
-        all: false,
-        now: NOW,
-        user: bench.org.settings.admin_id,
-        version: 66,
-        batch_size: None,
-    };
-    let text = "SELECT ContactEmail, ContactPhone, ContactFax FROM Case WHERE ContactPhone = '2'";
-    let page = crate::query::run(&bench.org, text, &options).unwrap();
-    let shown: Json = serde_json::from_str(&page.json).unwrap();
-    let record = &shown["records"][0];
-    assert_eq!(
-        (&record["ContactEmail"], &record["ContactPhone"], &record["ContactFax"]),
-        (&json!("a@example.com"), &json!("2"), &Json::Null)
-    );
-}
-
-#[test]
 fn audit_fields_can_be_set_on_create_where_the_org_allows_it() {
     let mut bench = Bench::new();
     let fields =
