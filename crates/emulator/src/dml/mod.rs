@@ -19,6 +19,7 @@ mod record_type;
 mod reference;
 mod roll_up;
 mod save;
+mod schema_change;
 mod settle;
 mod temporal;
 mod transaction;

@@ -234,7 +234,8 @@ mod tests {
 
     #[test]
     fn formulas_and_summaries_survive_the_facts() {
-        let filter = |operation, value: &str| RollUpFilter { field: "Status__c".into(), operation, value: value.into() };
+        let filter =
+            |operation, value: &str| RollUpFilter { field: "Status__c".into(), operation, value: value.into() };
         let rule = RollUp {
             operation: RollUpOperation::Max,
             child: "Item__c".into(),
