@@ -69,6 +69,7 @@ impl Transaction<'_> {
         for (object, id, field) in plan.clear.iter().filter(|(object, id, _)| !plan.taken.contains(&(*object, *id))) {
             self.clear(*object, *id, *field);
         }
+        self.roll_up(&facts, id);
         Ok(())
     }
 

@@ -5,14 +5,21 @@
 //! own shapes; they know no rule.
 
 mod activity;
+pub mod blob;
+mod commerce;
+mod content;
 mod convert;
+mod convert_lead;
 mod defaults;
 mod delete;
 mod derived;
+mod each;
 mod errors;
 mod features;
 mod fields;
+mod line_items;
 mod locks;
+mod merge;
 mod number;
 mod person_account;
 mod record_type;
@@ -24,6 +31,7 @@ mod settle;
 mod temporal;
 mod transaction;
 mod undelete;
+mod unit;
 mod upsert;
 
 #[cfg(test)]
@@ -31,13 +39,16 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::events::Commit;
 use crate::schema::ObjectId;
 use crate::store::RecordChange;
 use crate::{ApiError, Millis, Org, RecordId};
+pub(crate) use convert_lead::ensure_lead_statuses;
+pub use convert_lead::{Converted, LeadConvert};
 pub(crate) use derived::{STAGES, expected as expected_revenue};
 pub use locks::Locks;
+pub use merge::{Merge, Merged};
 use transaction::Transaction;
+pub use unit::Unit;
 
 /// Who writes, when, and through which door.
 #[derive(Debug, Clone)]
@@ -68,6 +79,8 @@ pub enum Input {
     Json(serde_json::Value),
     /// A CSV cell. An empty one is null here: the door leaves out cells that mean "do not touch".
     Text(String),
+    /// The content of a base64 field, put into the store's [`Blobs`](crate::store::Blobs) by the door: its number.
+    Blob(u64),
     /// A parent named by its external id; the key it stands under is the relationship's name (`Account`,
     /// `Parent__r`), or the reference field's own.
     Reference {
@@ -128,16 +141,22 @@ impl Org {
         &mut self,
         context: &WriteContext,
         options: WriteOptions,
-        writes: Vec<Write>,
+        mut writes: Vec<Write>,
     ) -> Vec<WriteResult> {
-        if self.store.purge_is_due(context.now) {
+        if self.units.is_empty() && self.store.purge_is_due(context.now) {
             self.purge(context.now);
         }
-        let (results, changes) = self.transact(context, options, writes);
-        if !changes.is_empty() {
-            let commit = Commit { now: context.now, user: context.user, origin: context.origin.clone(), changes };
-            let schema = Arc::clone(&self.schema);
-            self.events.commit(&schema, &self.settings, commit);
+        let schema = Arc::clone(&self.schema);
+        let stowed = blob::stow(&schema, &mut self.store.blobs, &mut writes);
+        let (results, changes, undo) = self.transact(context, options, writes);
+        let failed = |at: &usize| results.get(*at).is_none_or(Result::is_err);
+        let (lost, kept): (Vec<_>, Vec<_>) = stowed.into_iter().partition(|(at, _)| failed(at));
+        for (_, blob) in lost {
+            self.store.blobs.remove(blob);
+        }
+        match self.units.last_mut() {
+            Some(unit) => unit.add(undo, changes, kept.into_iter().map(|(_, blob)| blob).collect()),
+            None => self.tell(context, changes),
         }
         results
     }
@@ -148,7 +167,7 @@ impl Org {
         context: &WriteContext,
         options: WriteOptions,
         writes: Vec<Write>,
-    ) -> (Vec<WriteResult>, Vec<RecordChange>) {
+    ) -> (Vec<WriteResult>, Vec<RecordChange>, Vec<unit::Undo>) {
         let repeated = upsert::repeated_keys(&self.schema, &writes);
         let mut tx = Transaction::new(Arc::clone(&self.schema), &mut self.store, &self.settings, context);
         (tx.locks, tx.options) = (Some(&self.locks), options);
@@ -167,19 +186,22 @@ impl Org {
         if context.all_or_none && results.iter().any(Result::is_err) {
             tx.rollback(0);
             for result in &mut results {
-                if result.is_ok() {
-                    *result = Err(vec![errors::all_or_none()]);
+                if let Ok(saved) = result {
+                    *result = Err(vec![ApiError { ids: vec![saved.id], ..errors::all_or_none() }]);
                 }
             }
         }
-        (results, tx.finish())
+        let (changes, undo) = tx.finish(!self.units.is_empty());
+        (results, changes, undo)
     }
 
     /// Empties the recycle bin of what has been there for 15 days. Answers how many records left for good.
     ///
     /// Writes do this by themselves, about once an hour of the org's time.
     pub fn purge(&mut self, now: Millis) -> usize {
-        self.store.purge(now.saturating_sub(RECYCLE_BIN_MS))
+        let gone = self.store.purge(now.saturating_sub(RECYCLE_BIN_MS));
+        self.sweep_blobs();
+        gone
     }
 }
 

@@ -14,6 +14,9 @@ impl Transaction<'_> {
         let Some(prefix) = facts.key_prefix.filter(|_| facts.flags.createable) else {
             return Err(vec![errors::not_supported(&facts, "create")]);
         };
+        if let Some(full) = crate::limits::storage_exceeded(&self.schema, self.store, self.settings) {
+            return Err(vec![full]);
+        }
         let mut given = fields::resolve(self, &facts, &fields, Mode::Create)?;
         self.prepare_person(object, &facts, None, &mut given).map_err(|e| vec![e])?;
         let missing: Vec<String> = facts
@@ -41,8 +44,10 @@ impl Transaction<'_> {
             schema: &self.schema,
             store: self.store,
         });
+        self.before_create(&facts, id, &mut values)?;
         self.check_saved(object, &facts, id, &values, None)?;
         self.put(object, id, &values, Cause::User);
+        self.after_save(&facts, id, true)?;
         Ok(id)
     }
 
@@ -57,6 +62,9 @@ impl Transaction<'_> {
         let before = self.find_live(object, &facts, id).map_err(|e| vec![e])?;
         if !facts.flags.updateable {
             return Err(vec![errors::not_supported(&facts, "update")]);
+        }
+        if super::convert_lead::is_converted(&facts, &before) {
+            return Err(vec![errors::converted_lead()]);
         }
         let mut given = fields::resolve(self, &facts, &fields, Mode::Update)?;
         self.prepare_person(object, &facts, Some(&before), &mut given).map_err(|e| vec![e])?;
@@ -90,6 +98,7 @@ impl Transaction<'_> {
         });
         self.check_saved(object, &facts, id, &values, Some(&given))?;
         self.put(object, id, &values, Cause::User);
+        self.after_save(&facts, id, false)?;
         Ok(())
     }
 

@@ -10,8 +10,8 @@
 //!    Validation rules, duplicate rules, sharing and before-save automation belong into this very function: it has the
 //!    record before and after, and answers every error it finds;
 //! 6. the row is put (a step that can be taken back);
-//! 7. this module, once for all writes of the transaction: roll-up summaries, last activities, the contact of a
-//!    person account. After-save automation belongs here: it sees every record that the transaction touched
+//! 7. this module, once for all writes of the transaction: roll-up summaries, amounts of line items, last
+//!    activities, the contact of a person account. After-save automation belongs here: it sees every record that the transaction touched
 //!    as it was and as it is, and its own writes are looked at in the next round;
 //! 8. one change per record is told to the event bus.
 //!
@@ -20,8 +20,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::activity;
 use super::transaction::{Cause, Transaction};
+use super::{activity, line_items};
 use crate::RecordId;
 use crate::schema::ObjectId;
 use crate::store::Row;
@@ -50,9 +50,10 @@ impl Transaction<'_> {
             }
             from = self.savepoint();
             let mut masters = BTreeMap::new();
-            let mut active = BTreeSet::new();
+            let (mut active, mut sold) = (BTreeSet::new(), BTreeSet::new());
             for step in &steps {
                 self.summed_masters(step.object, step.before.as_ref(), step.after.as_ref(), &mut masters);
+                line_items::opportunities(self, step, &mut sold);
                 if self.settings.activities_move_dates {
                     activity::subjects(self, step, &mut active);
                 }
@@ -60,6 +61,9 @@ impl Transaction<'_> {
             self.follow_persons(&steps);
             for ((object, id), summaries) in masters {
                 self.sum_up(object, id, &summaries, cause);
+            }
+            for id in sold {
+                line_items::add_up(self, id, cause);
             }
             for (object, id) in active {
                 activity::note(self, object, id);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::WriteContext;
+use super::unit::Undo;
 use crate::schema::{FieldId, ObjectId, ObjectType, Schema};
 use crate::settings::Settings;
 use crate::store::{Binned, ChangeKind, RecordChange, Row, State, Store, Values};
@@ -138,8 +139,17 @@ impl<'a> Transaction<'a> {
 
     /// Does what follows from the writes, and says what the transaction did: one change per record, in the order in which
     /// they were first touched.
-    pub(super) fn finish(mut self) -> Vec<RecordChange> {
+    ///
+    /// With `undo` also how every record that was touched stood before, for a unit that may take the whole transaction back.
+    pub(super) fn finish(mut self, undo: bool) -> (Vec<RecordChange>, Vec<Undo>) {
         self.settle(if self.settings.roll_ups_modify_masters { Cause::User } else { Cause::Org { told: false } });
+        let step = |step: &Step| Undo {
+            object: step.object,
+            id: step.id,
+            before: step.before.clone(),
+            deletion: step.deletion,
+        };
+        let taken_back = if undo { self.steps.iter().map(step).collect() } else { Vec::new() };
         let mut order: Vec<Step> = Vec::with_capacity(self.steps.len());
         let mut seen: HashMap<(ObjectId, RecordId), usize> = HashMap::new();
         for step in self.steps {
@@ -156,7 +166,7 @@ impl<'a> Transaction<'a> {
             }
         }
         let (schema, store) = (self.schema, self.store);
-        order.into_iter().filter_map(|step| change(&schema, store, step)).collect()
+        (order.into_iter().filter_map(|step| change(&schema, store, step)).collect(), taken_back)
     }
 }
 

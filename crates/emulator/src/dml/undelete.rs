@@ -65,6 +65,10 @@ impl Transaction<'_> {
         if let Some((field, _)) = facts.field("IsDeleted") {
             values.insert(field, Value::Bool(false));
         }
+        // A record that was merged away is one of its own again.
+        if let Some((field, _)) = facts.field("MasterRecordId") {
+            values.remove(&field);
+        }
         self.touch(&facts, &mut values, true);
         self.check_unique(object, &facts, id, &values, None)?;
         self.put(object, id, &values, Cause::User);
@@ -78,7 +82,7 @@ impl Transaction<'_> {
             let field = facts.field_at(*field_id);
             let Value::Id(parent) = value else { continue };
             // A person's contact comes back with its account.
-            if field.ty != FieldType::Reference || field.name == "PersonContactId" {
+            if field.ty != FieldType::Reference || matches!(field.name.as_str(), "MasterRecordId" | "PersonContactId") {
                 continue;
             }
             // An object that this org does not know, or whose records cannot be deleted, cannot lose one.

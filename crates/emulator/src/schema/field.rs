@@ -321,6 +321,19 @@ impl Field {
         }
     }
 
+    /// The empty place of a field that was deleted: it has no name, and nothing reads or writes it.
+    pub fn removed() -> Self {
+        let mut field = Self::new("", "", FieldType::String, 0);
+        (field.createable, field.updateable, field.permissionable) = (false, false, false);
+        (field.filterable, field.sortable, field.groupable, field.aggregatable) = (false, false, false, false);
+        field
+    }
+
+    /// Whether this is the empty place of a field that was deleted.
+    pub fn is_removed(&self) -> bool {
+        self.name.is_empty()
+    }
+
     /// Whether a create must name it: not nillable, writable, and nothing fills it in.
     pub fn required_on_create(&self) -> bool {
         !self.nillable && self.createable && !self.defaulted_on_create

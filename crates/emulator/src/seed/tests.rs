@@ -265,7 +265,10 @@ fn every_field_type_is_used_and_the_extremes_are_there() {
         }
     }
     for ty in FieldType::ALL {
-        let written = org.schema.objects().iter().any(|o| o.fields.iter().any(|f| f.ty == ty)) && !ty.is_compound();
+        // Nor does the seed bring files.
+        let written = org.schema.objects().iter().any(|o| o.fields.iter().any(|f| f.ty == ty))
+            && !ty.is_compound()
+            && ty != FieldType::Base64;
         assert_eq!(types.contains(&ty), written, "{ty:?}");
     }
     assert_eq!((years.first(), years.last()), (Some(&1700), Some(&4000)));
