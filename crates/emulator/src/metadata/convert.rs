@@ -67,7 +67,7 @@ pub(super) fn fields(
     (field.unique, field.case_sensitive) = (def.unique, def.case_sensitive);
     field.inline_help_text = def.help.clone();
     if !matches!(def.ty, "Checkbox" | "Picklist" | "MultiselectPicklist") {
-        default_value(def, &mut field)?;
+        default_value(def, schema, &mut field)?;
     }
     Ok(vec![field])
 }
@@ -103,27 +103,15 @@ fn check_limits(def: &FieldDef, object: &ObjectType) -> Result<(), Problem> {
     Ok(())
 }
 
-/// A default: a literal, `TODAY()` or `NOW()`. Anything else could not be computed when a record is made.
-fn default_value(def: &FieldDef, field: &mut Field) -> Result<(), Problem> {
+/// A default: any formula that knows no record.
+fn default_value(def: &FieldDef, schema: &Schema, field: &mut Field) -> Result<(), Problem> {
     let Some(text) = def.default_value.as_deref().map(str::trim).filter(|text| !text.is_empty()) else {
         return Ok(());
     };
-    let quoted = text.len() > 1
-        && (text.starts_with('"') && text.ends_with('"') || text.starts_with('\'') && text.ends_with('\''));
-    let known = match field.ty {
-        FieldType::Date => text.eq_ignore_ascii_case("TODAY()"),
-        FieldType::Datetime => text.eq_ignore_ascii_case("NOW()"),
-        FieldType::Double | FieldType::Currency | FieldType::Percent => text.parse::<f64>().is_ok(),
-        ty if ty.is_text() => quoted,
-        _ => false,
-    };
-    if !known || field.calculated || field.auto_number {
-        let message = format!(
-            "defaultValue of {}: this emulator computes literals, TODAY() and NOW() as defaults; it cannot compute {text}",
-            def.name
-        );
-        return Err(Problem::integrity(message));
+    if field.calculated || field.auto_number {
+        return Err(Problem::integrity(format!("Can not specify 'defaultValue' for {}", def.name)));
     }
+    formula::compile_default(schema, text, field).map_err(|e| Problem::integrity(e.to_string()))?;
     field.default_value_formula = Some(text.to_owned());
     field.defaulted_on_create = true;
     Ok(())
