@@ -103,6 +103,9 @@ pub struct Settings {
     /// Whether a roll-up summary that changes saves its master as a user does: `LastModifiedDate` moves and a change event
     /// tells of it. Otherwise only `SystemModstamp` moves (unconfirmed for every case).
     pub roll_ups_modify_masters: bool,
+    /// Whether activities move the `LastActivityDate` of what they are about, and with it `SystemModstamp`. No event tells of
+    /// it, so that a replica that only follows events falls behind.
+    pub activities_move_dates: bool,
     /// Objects that raise change events, by API name; `None`: every object that supports them.
     pub change_event_objects: Option<Vec<String>>,
     /// Most records that one merged change event names; 1 turns merging off. The real bound is unconfirmed.
@@ -165,6 +168,7 @@ impl Default for Settings {
             api_enabled: true,
             events_for_cleared_lookups: true,
             roll_ups_modify_masters: true,
+            activities_move_dates: true,
             change_event_objects: None,
             merged_records: 200,
             overflow_changes: 100_000,

@@ -21,10 +21,12 @@ mod line_items;
 mod locks;
 mod merge;
 mod number;
+mod person_account;
 mod record_type;
 mod reference;
 mod roll_up;
 mod save;
+mod schema_change;
 mod settle;
 mod temporal;
 mod transaction;
@@ -40,10 +42,10 @@ use std::sync::Arc;
 use crate::schema::ObjectId;
 use crate::store::RecordChange;
 use crate::{ApiError, Millis, Org, RecordId};
-pub use locks::Locks;
-pub use convert_lead::{Converted, LeadConvert};
 pub(crate) use convert_lead::ensure_lead_statuses;
+pub use convert_lead::{Converted, LeadConvert};
 pub(crate) use derived::{STAGES, expected as expected_revenue};
+pub use locks::Locks;
 pub use merge::{Merge, Merged};
 use transaction::Transaction;
 pub use unit::Unit;
@@ -59,13 +61,6 @@ pub struct WriteContext {
     pub origin: String,
     /// Whether one failure undoes all.
     pub all_or_none: bool,
-}
-
-/// What a caller may want besides the writes themselves: SOAP's and REST's headers of that sort.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct WriteOptions {
-    /// `AllowFieldTruncationHeader`: text that is too long is cut to its field's length instead of refused.
-    pub truncate: bool,
 }
 
 /// A value as a door received it.
@@ -130,23 +125,13 @@ impl Org {
     ///
     /// Answers one result per write. Without `all_or_none` each write stands on its own, and one that fails changes
     /// nothing. With it, one failure undoes all: the others then answer `ALL_OR_NONE_OPERATION_ROLLED_BACK`.
-    pub fn write(&mut self, context: &WriteContext, writes: Vec<Write>) -> Vec<WriteResult> {
-        self.write_with(context, WriteOptions::default(), writes)
-    }
-
-    /// As [`Org::write`], with options.
-    pub fn write_with(
-        &mut self,
-        context: &WriteContext,
-        options: WriteOptions,
-        mut writes: Vec<Write>,
-    ) -> Vec<WriteResult> {
+    pub fn write(&mut self, context: &WriteContext, mut writes: Vec<Write>) -> Vec<WriteResult> {
         if self.units.is_empty() && self.store.purge_is_due(context.now) {
             self.purge(context.now);
         }
         let schema = Arc::clone(&self.schema);
         let stowed = blob::stow(&schema, &mut self.store.blobs, &mut writes);
-        let (results, changes, undo) = self.transact(context, options, writes);
+        let (results, changes, undo) = self.transact(context, writes);
         let failed = |at: &usize| results.get(*at).is_none_or(Result::is_err);
         let (lost, kept): (Vec<_>, Vec<_>) = stowed.into_iter().partition(|(at, _)| failed(at));
         for (_, blob) in lost {
@@ -163,12 +148,11 @@ impl Org {
     fn transact(
         &mut self,
         context: &WriteContext,
-        options: WriteOptions,
         writes: Vec<Write>,
     ) -> (Vec<WriteResult>, Vec<RecordChange>, Vec<unit::Undo>) {
         let repeated = upsert::repeated_keys(&self.schema, &writes);
         let mut tx = Transaction::new(Arc::clone(&self.schema), &mut self.store, &self.settings, context);
-        (tx.locks, tx.options) = (Some(&self.locks), options);
+        tx.locks = Some(&self.locks);
         let mut results: Vec<WriteResult> = Vec::with_capacity(writes.len());
         for (at, write) in writes.into_iter().enumerate() {
             let start = tx.savepoint();

@@ -17,8 +17,6 @@ pub(super) struct Transaction<'a> {
     pub(super) context: &'a WriteContext,
     /// Rows that are locked from outside; `None` where nobody asked.
     pub(super) locks: Option<&'a super::Locks>,
-    /// What the caller wants besides the writes themselves.
-    pub(super) options: super::WriteOptions,
     /// The roll-up summaries of the org.
     pub(super) summaries: Arc<[super::roll_up::Summary]>,
     steps: Vec<Step>,
@@ -52,17 +50,7 @@ impl<'a> Transaction<'a> {
         context: &'a WriteContext,
     ) -> Self {
         let summaries = super::roll_up::summaries(&schema).into();
-        Self {
-            schema,
-            store,
-            settings,
-            context,
-            locks: None,
-            options: super::WriteOptions::default(),
-            summaries,
-            steps: Vec::new(),
-            incoming: HashMap::new(),
-        }
+        Self { schema, store, settings, context, locks: None, summaries, steps: Vec::new(), incoming: HashMap::new() }
     }
 
     pub(super) fn object(&self, object: ObjectId) -> Arc<ObjectType> {
@@ -130,6 +118,7 @@ impl<'a> Transaction<'a> {
         let steps = self.steps.get(savepoint..).unwrap_or_default();
         let touched = |step: &Step| super::settle::Touched {
             object: step.object,
+            id: step.id,
             before: step.before.as_ref().filter(|(_, binned)| binned.is_none()).map(|(row, _)| row.clone()),
             after: self.store.live(step.object, step.id).cloned(),
         };

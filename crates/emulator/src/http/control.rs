@@ -25,6 +25,7 @@ use crate::store::Row;
 use crate::{Millis, Org, RecordId, Value};
 
 mod apps;
+mod features;
 mod files;
 mod openapi;
 mod settings;
@@ -46,6 +47,7 @@ pub fn routes() -> Router<AppState> {
         .route("/__emulator/dump/{object}", get(dump))
         .route("/__emulator/reset", post(reset))
         .route("/__emulator/openapi.json", get(openapi::describe))
+        .merge(features::routes())
         .merge(files::routes())
         .merge(apps::routes())
         .merge(settings::routes())

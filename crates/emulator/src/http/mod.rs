@@ -25,8 +25,8 @@ mod pages;
 pub mod rest;
 pub mod serve;
 pub mod session;
-mod soap;
 pub mod sign_in;
+mod soap;
 pub mod state;
 pub mod version;
 

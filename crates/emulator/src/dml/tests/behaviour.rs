@@ -1,4 +1,4 @@
-//! Defaults, automatic numbers, record types, truncation, audit fields and planned locks.
+//! Defaults, automatic numbers, record types, audit fields and planned locks.
 
 use super::*;
 
@@ -51,20 +51,6 @@ fn an_automatic_number_may_hold_the_day() {
 }
 
 #[test]
-fn text_is_cut_only_where_that_is_asked_for() {
-    let mut bench = Bench::new();
-    let object = bench.object("Widget__c");
-    let long = "é".repeat(25);
-    let write = || Write::Create { object, fields: inputs(json!({"Ext__c": long})) };
-    let context = bench.context(false);
-    let refused = bench.org.write(&context, vec![write()]).remove(0).unwrap_err();
-    assert_eq!(refused[0].code, "STRING_TOO_LONG");
-    let options = WriteOptions { truncate: true };
-    let saved = bench.org.write_with(&context, options, vec![write()]).remove(0).unwrap();
-    assert_eq!(bench.text("Widget__c", saved.id, "Ext__c"), "é".repeat(20));
-}
-
-#[test]
 fn a_record_type_is_the_objects_own_or_its_default() {
     let mut bench = Bench::new();
     let types = bench.object("RecordType");
@@ -94,14 +80,16 @@ fn a_record_type_is_the_objects_own_or_its_default() {
     let id = bench.made("Account", json!({"Name": "Acme"}));
     assert_eq!(bench.get("Account", id, "RecordTypeId"), Value::Id(ids[0]));
     let wrong = bench.create("Account", json!({"Name": "Acme", "RecordTypeId": ids[1].to_string()}));
-    let expected = format!("INVALID_CROSS_REFERENCE_KEY: Record Type ID: this ID value isn't valid for the user: {}", ids[1]);
+    let expected =
+        format!("INVALID_CROSS_REFERENCE_KEY: Record Type ID: this ID value isn't valid for the user: {}", ids[1]);
     assert_eq!(error(wrong), expected);
 }
 
 #[test]
 fn audit_fields_can_be_set_on_create_where_the_org_allows_it() {
     let mut bench = Bench::new();
-    let fields = json!({"Name": "Old", "CreatedDate": "2001-02-03T04:05:06Z", "LastModifiedDate": "2002-02-03T04:05:06Z"});
+    let fields =
+        json!({"Name": "Old", "CreatedDate": "2001-02-03T04:05:06Z", "LastModifiedDate": "2002-02-03T04:05:06Z"});
     assert!(error(bench.create("Account", fields.clone())).starts_with("INVALID_FIELD_FOR_INSERT_UPDATE"));
     bench.org.allow_audit_fields();
     let id = bench.made("Account", fields);
@@ -120,12 +108,16 @@ fn a_planned_lock_refuses_writes_on_the_record_and_its_details_for_a_while() {
     let (widgets, accounts) = (bench.object("Widget__c"), bench.object("Account"));
     bench.org.locks.lock(widgets, widget, NOW + 10_000);
     bench.org.locks.lock(accounts, account, NOW + 10_000);
-    let expected = |id| format!("UNABLE_TO_LOCK_ROW: unable to obtain exclusive access to this record or 1 records: {id}");
+    let expected =
+        |id| format!("UNABLE_TO_LOCK_ROW: unable to obtain exclusive access to this record or 1 records: {id}");
     assert_eq!(error(bench.update("Widget__c", widget, json!({"Flag__c": false}))), expected(widget));
     assert_eq!(error(bench.delete("Widget__c", widget)), expected(widget));
     let part = json!({"Widget__c": widget.to_string(), "Label__c": "x"});
     assert_eq!(error(bench.create("Part__c", part.clone())), expected(widget));
-    assert_eq!(error(bench.create("Contact", json!({"LastName": "A", "AccountId": account.to_string()}))), expected(account));
+    assert_eq!(
+        error(bench.create("Contact", json!({"LastName": "A", "AccountId": account.to_string()}))),
+        expected(account)
+    );
     // A mere lookup locks nothing.
     bench.made("Widget__c", json!({"Account__c": account.to_string()}));
     assert_eq!(bench.org.locks.held(NOW).count(), 2);
