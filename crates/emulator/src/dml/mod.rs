@@ -116,25 +116,21 @@ impl Org {
         let mut writes = writes;
         let schema = Arc::clone(&self.schema);
         let stowed = blob::stow(&schema, &mut self.store.blobs, &mut writes);
-        let (results, changes, undo) = self.transact(context, writes);
+        let (results, changes) = self.transact(context, writes);
         let failed = |at: &usize| results.get(*at).is_none_or(Result::is_err);
         let (lost, kept): (Vec<_>, Vec<_>) = stowed.into_iter().partition(|(at, _)| failed(at));
         for (_, blob) in lost {
             self.store.blobs.remove(blob);
         }
         match self.units.last_mut() {
-            Some(unit) => unit.add(undo, changes, kept.into_iter().map(|(_, blob)| blob).collect()),
+            Some(unit) => unit.add(changes, kept.into_iter().map(|(_, blob)| blob).collect()),
             None => self.tell(context, changes),
         }
         results
     }
 
     /// Does the writes and says what they changed.
-    fn transact(
-        &mut self,
-        context: &WriteContext,
-        writes: Vec<Write>,
-    ) -> (Vec<WriteResult>, Vec<RecordChange>, Vec<unit::Undo>) {
+    fn transact(&mut self, context: &WriteContext, writes: Vec<Write>) -> (Vec<WriteResult>, Vec<RecordChange>) {
         let repeated = upsert::repeated_keys(&self.schema, &writes);
         let mut tx = Transaction::new(Arc::clone(&self.schema), &mut self.store, &self.settings, context);
         let mut results: Vec<WriteResult> = Vec::with_capacity(writes.len());
@@ -157,8 +153,10 @@ impl Org {
                 }
             }
         }
-        let undo = if self.units.is_empty() { Vec::new() } else { tx.undo() };
-        (results, tx.finish(), undo)
+        if let Some(unit) = self.units.last_mut() {
+            unit.remember(tx.undo());
+        }
+        (results, tx.finish())
     }
 
     /// Empties the recycle bin of what has been there for 15 days. Answers how many records left for good.

@@ -94,7 +94,7 @@ async fn versions_and_resources() {
         ("GET", "/v66.0/nowhere", 404, "NOT_FOUND"),
         ("GET", "/v66.0/sobjects/Nothing/describe", 404, "NOT_FOUND"),
         ("GET", "/v66.0/search", 501, "NOT_IMPLEMENTED"),
-        ("POST", "/v66.0/composite", 501, "NOT_IMPLEMENTED"),
+        ("POST", "/v66.0/composite", 400, "JSON_PARSER_ERROR"),
         ("GET", "/v66.0/tooling/query", 501, "NOT_IMPLEMENTED"),
         ("PUT", "/v66.0/sobjects/Account/001", 405, "METHOD_NOT_ALLOWED"),
         ("DELETE", "/v66.0/query", 405, "METHOD_NOT_ALLOWED"),
