@@ -3,9 +3,9 @@
 use parking_lot::RwLockWriteGuard;
 
 use super::call::{Call, Verb};
-use super::{Answer, not_allowed, not_found};
-use crate::ApiError;
+use super::{Answer, listviews, not_allowed, not_found};
 use crate::query;
+use crate::{ApiError, RecordId};
 
 /// `/query` and `/queryAll`.
 pub(super) fn route(call: &Call, below: &[&str], all: bool) -> Answer {
@@ -22,6 +22,9 @@ fn query(call: &Call, all: bool) -> Answer {
     let options = call.query_options(all);
     let org = call.state.org.read();
     if let Some(text) = call.param("explain") {
+        // A list view can be explained by its id.
+        let view = RecordId::parse(text).and_then(|id| listviews::query_of(&org, id));
+        let text = view.as_deref().unwrap_or(text);
         return Ok(call.answer(200, &query::explain(&org, text, &options)?));
     }
     let text = call.param("q").ok_or_else(|| ApiError::new("MALFORMED_QUERY", "SOQL statement cannot be empty."))?;
