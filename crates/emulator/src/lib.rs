@@ -15,6 +15,7 @@ pub mod faults;
 pub mod grpc;
 pub mod http;
 pub mod id;
+pub mod import;
 pub mod limits;
 pub mod oauth;
 pub mod org;
