@@ -34,11 +34,8 @@ pub(super) fn opportunity_line(draft: &mut Draft<'_>) {
         }
     }
     let text = |value: Value| value.as_text().unwrap_or_default().to_owned();
-    let name = format!(
-        "{} {}",
-        text(draft.parent("OpportunityId", "Name")),
-        text(draft.parent("PricebookEntryId", "Name"))
-    );
+    let name =
+        format!("{} {}", text(draft.parent("OpportunityId", "Name")), text(draft.parent("PricebookEntryId", "Name")));
     draft.set("Name", Value::Text(name.trim().to_owned()));
     line(draft);
 }
@@ -160,7 +157,11 @@ pub(super) fn campaign_member(draft: &mut Draft<'_>) {
         let value = draft.parent(person, &of);
         draft.set(part, value);
     }
-    let company = if kind == "Contact" { draft.grandparent("ContactId", "AccountId", "Name") } else { draft.parent("LeadId", "Company") };
+    let company = if kind == "Contact" {
+        draft.grandparent("ContactId", "AccountId", "Name")
+    } else {
+        draft.parent("LeadId", "Company")
+    };
     draft.set("CompanyOrAccount", company);
     let responded = draft.text("Status").is_some_and(|status| status.eq_ignore_ascii_case("Responded"));
     draft.set("HasResponded", Value::Bool(responded));

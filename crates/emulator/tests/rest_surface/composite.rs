@@ -75,8 +75,12 @@ async fn all_or_none_takes_back_every_part_and_tells_no_event() {
     assert_eq!(org.events(), events_then, "no event of what was taken back");
 
     let reply = org.post("/composite", request(false)).await;
-    let statuses: Vec<u64> =
-        reply.body["compositeResponse"].as_array().unwrap().iter().map(|p| p["httpStatusCode"].as_u64().unwrap()).collect();
+    let statuses: Vec<u64> = reply.body["compositeResponse"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["httpStatusCode"].as_u64().unwrap())
+        .collect();
     assert_eq!(statuses, [201, 204, 204, 400, 201]);
     assert_eq!(org.count("Account").await, accounts + 2);
 }
@@ -162,9 +166,13 @@ async fn batches_count_every_request_and_stop_where_that_is_asked() {
         reply.body["results"][3],
         json!({"statusCode": 412, "result": [{"message": "Batch processing halted per request", "errorCode": "BATCH_PROCESSING_HALTED"}]})
     );
-    let newer = json!({"batchRequests": [{"method": "GET", "url": "v67.0/limits"}, {"method": "GET", "url": "v33.0/limits"}]});
+    let newer =
+        json!({"batchRequests": [{"method": "GET", "url": "v67.0/limits"}, {"method": "GET", "url": "v33.0/limits"}]});
     let reply = org.post("/composite/batch", newer).await;
-    assert_eq!((&reply.body["results"][0]["statusCode"], &reply.body["results"][1]["statusCode"]), (&json!(400), &json!(400)));
+    assert_eq!(
+        (&reply.body["results"][0]["statusCode"], &reply.body["results"][1]["statusCode"]),
+        (&json!(400), &json!(400))
+    );
     let many: Vec<Json> = (0..26).map(|_| json!({"method": "GET", "url": "v66.0/limits"})).collect();
     assert_eq!(org.post("/composite/batch", json!({"batchRequests": many})).await.refusal().0, 400);
     assert_eq!(org.get("/composite/batch").await.refusal(), (405, "METHOD_NOT_ALLOWED"));
@@ -203,7 +211,9 @@ async fn each_graph_is_all_or_none() {
     // After 14 failures the rest is not tried.
     let failing = |n: usize| json!({"graphId": format!("f{n}"), "compositeRequest": [part("POST", "/sobjects/Contact", "x", json!({}))]});
     let mut graphs: Vec<Json> = (0..14).map(failing).collect();
-    graphs.push(json!({"graphId": "last", "compositeRequest": [part("POST", "/sobjects/Account", "x", json!({"Name": "n"}))]}));
+    graphs.push(
+        json!({"graphId": "last", "compositeRequest": [part("POST", "/sobjects/Account", "x", json!({"Name": "n"}))]}),
+    );
     let reply = org.post("/composite/graph", json!({"graphs": graphs})).await;
     let last = &reply.body["graphs"][14]["graphResponse"]["compositeResponse"][0]["body"][0]["errorCode"];
     assert_eq!(last, "PROCESSING_HALTED");
@@ -268,20 +278,31 @@ async fn a_tree_is_made_level_by_level_or_not_at_all() {
 async fn collections_tell_of_each_record() {
     let org = Org::start().await;
     let account = |name: &str| json!({"attributes": {"type": "Account"}, "Name": name});
-    let reply = org.post("/composite/sobjects", json!({"allOrNone": true, "records": [account("a"), json!({"attributes": {"type": "Account"}})]})).await;
+    let reply = org
+        .post(
+            "/composite/sobjects",
+            json!({"allOrNone": true, "records": [account("a"), json!({"attributes": {"type": "Account"}})]}),
+        )
+        .await;
     let first = &reply.body[0];
-    assert_eq!((&first["success"], &first["errors"][0]["statusCode"]), (&json!(false), &json!("ALL_OR_NONE_OPERATION_ROLLED_BACK")));
+    assert_eq!(
+        (&first["success"], &first["errors"][0]["statusCode"]),
+        (&json!(false), &json!("ALL_OR_NONE_OPERATION_ROLLED_BACK"))
+    );
     assert_eq!(first["id"].as_str().unwrap().len(), 18);
     assert_eq!(reply.body[1].get("id"), None);
     // Ten runs of one object are allowed, eleven are not.
     let runs = |n: usize| {
-        let record = |at: usize| if at % 2 == 0 { account("x") } else { json!({"attributes": {"type": "Contact"}, "LastName": "x"}) };
+        let record = |at: usize| {
+            if at % 2 == 0 { account("x") } else { json!({"attributes": {"type": "Contact"}, "LastName": "x"}) }
+        };
         json!({"records": (0..n).map(record).collect::<Vec<_>>()})
     };
     assert_eq!(org.post("/composite/sobjects", runs(10)).await.status, 200);
     assert_eq!(org.post("/composite/sobjects", runs(11)).await.refusal().0, 400);
     let keyed = |key: &str| json!({"attributes": {"type": "Account"}, "Name": key, "Ext__c": key});
-    let reply = org.patch("/composite/sobjects/Account/Ext__c", json!({"records": [keyed("K"), keyed("K"), keyed("L")]})).await;
+    let reply =
+        org.patch("/composite/sobjects/Account/Ext__c", json!({"records": [keyed("K"), keyed("K"), keyed("L")]})).await;
     assert_eq!(reply.body[0]["errors"][0]["statusCode"], "DUPLICATE_VALUE");
     assert_eq!((&reply.body[2]["success"], &reply.body[2]["created"]), (&json!(true), &json!(true)));
     let id = reply.body[2]["id"].as_str().unwrap().to_owned();
@@ -290,7 +311,9 @@ async fn collections_tell_of_each_record() {
     assert_eq!(reply.body.as_array().unwrap().len(), 2_000);
     let ids = vec![id.clone(); 2_001];
     assert_eq!(org.post("/composite/sobjects/Account", json!({"ids": ids, "fields": ["name"]})).await.refusal().0, 400);
-    let reply = org.send(Method::DELETE, &format!("/composite/sobjects?ids={id}%2C{}&allOrNone=false", "0".repeat(15)), &[], None).await;
+    let reply = org
+        .send(Method::DELETE, &format!("/composite/sobjects?ids={id}%2C{}&allOrNone=false", "0".repeat(15)), &[], None)
+        .await;
     assert_eq!(reply.body[0], json!({"id": id, "success": true, "errors": []}));
     assert_eq!(reply.body[1]["success"], false);
 }

@@ -16,25 +16,61 @@ const REQUESTS: u32 = 600;
 fn whole(account: &str) -> Vec<(&'static str, String, String)> {
     let attributes = json!({"type": "Account", "referenceId": "r1"});
     let record = json!({"attributes": attributes, "Name": "n", "Contacts": {"records": [{"attributes": {"type": "Contact", "referenceId": "r2"}, "LastName": "l"}]}});
-    let part = json!({"method": "POST", "url": format!("{DATA}/sobjects/Account"), "referenceId": "a", "body": {"Name": "x"}});
+    let part =
+        json!({"method": "POST", "url": format!("{DATA}/sobjects/Account"), "referenceId": "a", "body": {"Name": "x"}});
     let next = json!({"method": "GET", "url": format!("{DATA}/sobjects/Account/@{{a.id}}"), "referenceId": "b"});
     let of = |json: serde_json::Value| json.to_string();
     vec![
         ("POST", "/composite".into(), of(json!({"allOrNone": true, "compositeRequest": [part, next]}))),
-        ("POST", "/composite/graph".into(), of(json!({"graphs": [{"graphId": "g", "compositeRequest": [part, next]}]}))),
-        ("POST", "/composite/batch".into(), of(json!({"haltOnError": true, "batchRequests": [{"method": "PATCH", "url": format!("v66.0/sobjects/Account/{account}"), "richInput": {"Name": "x"}}]}))),
+        (
+            "POST",
+            "/composite/graph".into(),
+            of(json!({"graphs": [{"graphId": "g", "compositeRequest": [part, next]}]})),
+        ),
+        (
+            "POST",
+            "/composite/batch".into(),
+            of(
+                json!({"haltOnError": true, "batchRequests": [{"method": "PATCH", "url": format!("v66.0/sobjects/Account/{account}"), "richInput": {"Name": "x"}}]}),
+            ),
+        ),
         ("POST", "/composite/tree/Account".into(), of(json!({"records": [record]}))),
-        ("POST", "/composite/sobjects".into(), of(json!({"allOrNone": false, "records": [{"attributes": {"type": "Account"}, "Name": "x"}]}))),
-        ("PATCH", "/composite/sobjects/Account/Ext__c".into(), of(json!({"records": [{"attributes": {"type": "Account"}, "Ext__c": "x"}]}))),
-        ("POST", "/composite/sobjects/Account".into(), of(json!({"ids": [account], "fields": ["Name", "BillingAddress"]}))),
-        ("POST", "/sobjects/Account".into(), of(json!({"Name": "x", "AnnualRevenue": 1.5, "Parent": {"Ext__c": "y"}, "BillingLatitude": 10}))),
+        (
+            "POST",
+            "/composite/sobjects".into(),
+            of(json!({"allOrNone": false, "records": [{"attributes": {"type": "Account"}, "Name": "x"}]})),
+        ),
+        (
+            "PATCH",
+            "/composite/sobjects/Account/Ext__c".into(),
+            of(json!({"records": [{"attributes": {"type": "Account"}, "Ext__c": "x"}]})),
+        ),
+        (
+            "POST",
+            "/composite/sobjects/Account".into(),
+            of(json!({"ids": [account], "fields": ["Name", "BillingAddress"]})),
+        ),
+        (
+            "POST",
+            "/sobjects/Account".into(),
+            of(json!({"Name": "x", "AnnualRevenue": 1.5, "Parent": {"Ext__c": "y"}, "BillingLatitude": 10})),
+        ),
         ("PATCH", format!("/sobjects/Account/{account}"), of(json!({"Name": "x", "NumberOfEmployees": 7}))),
         ("PATCH", "/sobjects/Account/Ext__c/k%2F1".into(), of(json!({"Name": "x"}))),
         ("POST", "/sobjects/Attachment".into(), of(json!({"ParentId": account, "Name": "x", "Body": "aGVsbG8="}))),
-        ("POST", "/sobjects/ContentVersion".into(), of(json!({"PathOnClient": "x.txt", "VersionData": "aGVsbG8=", "FirstPublishLocationId": account}))),
+        (
+            "POST",
+            "/sobjects/ContentVersion".into(),
+            of(json!({"PathOnClient": "x.txt", "VersionData": "aGVsbG8=", "FirstPublishLocationId": account})),
+        ),
         ("GET", format!("/sobjects/Account/{account}/Owner?fields=Name"), String::new()),
         ("GET", format!("/sobjects/Account/{account}/Contacts?fields=Name"), String::new()),
-        ("GET", "/query?q=SELECT+Id,(SELECT+Id+FROM+Contacts)+FROM+Account+WHERE+Name+LIKE+'a%25'+LIMIT+3&columns=true".into(), String::new()),
+        (
+            "GET",
+            "/query?q=SELECT+Id,(SELECT+Id+FROM+Contacts)+FROM+Account+WHERE+Name+LIKE+'a%25'+LIMIT+3&columns=true"
+                .into(),
+            String::new(),
+        ),
         ("GET", "/sobjects/Account/updated?start=2026-05-06T00:00:00Z&end=2026-05-07T00:00:00Z".into(), String::new()),
         ("GET", "/sobjects/Account/listviews/00B000000000000AAA/results?limit=5&offset=1".into(), String::new()),
         ("GET", "/sobjects/Account/describe/layouts/012000000000000AAA".into(), String::new()),
@@ -56,8 +92,35 @@ enum Damage {
 
 fn damage() -> impl Strategy<Value = Damage> {
     let pieces = prop::sample::select(vec![
-        "null", "[]", "{}", "\"", "@{", "}", "@{a.records[9999999999].Id}", "1e999", "-0", "\\u0000", "\u{feff}", "é", ",", ":", "/", "//", "..",
-        "%00", "%ff", "?", "&", "'", "true", "[[[[", "<a>", "999999999999999999999", "Id", "attributes", "001",
+        "null",
+        "[]",
+        "{}",
+        "\"",
+        "@{",
+        "}",
+        "@{a.records[9999999999].Id}",
+        "1e999",
+        "-0",
+        "\\u0000",
+        "\u{feff}",
+        "é",
+        ",",
+        ":",
+        "/",
+        "//",
+        "..",
+        "%00",
+        "%ff",
+        "?",
+        "&",
+        "'",
+        "true",
+        "[[[[",
+        "<a>",
+        "999999999999999999999",
+        "Id",
+        "attributes",
+        "001",
     ]);
     prop_oneof![
         any::<usize>().prop_map(Damage::Cut),
@@ -98,14 +161,22 @@ fn nothing_damaged_breaks_the_emulator() {
     });
     let whole = whole(&account);
     let config = ProptestConfig { cases: REQUESTS, failure_persistence: None, ..ProptestConfig::default() };
-    let strategy = (0..whole.len(), prop::collection::vec(damage(), 0..4), prop::collection::vec(damage(), 0..2), 0..6_usize);
+    let strategy =
+        (0..whole.len(), prop::collection::vec(damage(), 0..4), prop::collection::vec(damage(), 0..2), 0..6_usize);
     let mut runner = proptest::test_runner::TestRunner::new(config);
     let outcome = runner.run(&strategy, |(at, of_body, of_path, form)| {
         let (method, path, body) = &whole[at];
         let body = of_body.iter().fold(body.clone(), |text, d| damaged(&text, d));
         let path = of_path.iter().fold(path.clone(), |text, d| damaged(&text, d));
         let path: String = path.chars().filter(|c| !c.is_control() && !c.is_whitespace() && *c != '#').collect();
-        let kind = ["application/json", "application/json", "application/json", "application/xml", "multipart/form-data; boundary=x", "text/plain"][form];
+        let kind = [
+            "application/json",
+            "application/json",
+            "application/json",
+            "application/xml",
+            "multipart/form-data; boundary=x",
+            "text/plain",
+        ][form];
         let answer = runtime.block_on(async {
             let url = format!("{}{DATA}/{}", org.running.emulator.url(), path.trim_start_matches('/'));
             let request = org

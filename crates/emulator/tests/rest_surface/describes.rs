@@ -14,7 +14,15 @@ async fn the_resources_of_a_version_are_those_of_a_real_org() {
     assert_eq!((names[0], names[47]), (&"tooling".to_owned(), &"support".to_owned()));
     assert!(map["identity"].as_str().unwrap().starts_with("http://127.0.0.1"));
     assert_eq!(map["appMenu"], format!("{DATA}/appMenu"));
-    for path in ["/", "/sobjects/", "/limits/", "/recent/", "/tabs/", "/composite/", "/query/?q=SELECT+Id+FROM+Account&unknown=1"] {
+    for path in [
+        "/",
+        "/sobjects/",
+        "/limits/",
+        "/recent/",
+        "/tabs/",
+        "/composite/",
+        "/query/?q=SELECT+Id+FROM+Account&unknown=1",
+    ] {
         assert_eq!(org.get(path).await.status, 200, "{path}");
     }
     for (method, path, allowed) in [
@@ -32,10 +40,14 @@ async fn the_resources_of_a_version_are_those_of_a_real_org() {
         assert_eq!(reply.body[0]["message"], format!("HTTP Method '{method}' not allowed. Allowed are {allowed}"));
     }
     let apex = org.get("/services/apexrest/Hello/1").await;
-    assert_eq!((apex.refusal(), &apex.body[0]["message"]), ((404, "NOT_FOUND"), &json!("Could not find a match for URL")));
+    assert_eq!(
+        (apex.refusal(), &apex.body[0]["message"]),
+        ((404, "NOT_FOUND"), &json!("Could not find a match for URL"))
+    );
     let anonymous = org.running.http.get(org.running.url("/services/apexrest/Hello")).send().await.unwrap();
     assert_eq!(anonymous.status().as_u16(), 401);
-    let pretty = org.running.call(Method::GET, &format!("{DATA}/composite")).header("X-PrettyPrint", "1").send().await.unwrap();
+    let pretty =
+        org.running.call(Method::GET, &format!("{DATA}/composite")).header("X-PrettyPrint", "1").send().await.unwrap();
     assert!(pretty.text().await.unwrap().contains("\n  \"tree\""));
 }
 
@@ -49,7 +61,10 @@ async fn pages_of_objects_are_described() {
     assert_eq!(org.get("/sobjects/Account/describe/layouts/012000000000000AAA").await.status, 200);
     assert_eq!(org.get("/sobjects/Account/describe/layouts/012000000000001AAA").await.status, 404);
     let compact = org.get("/sobjects/Account/describe/compactLayouts").await.body;
-    assert_eq!((&compact["compactLayouts"][0]["name"], &compact["compactLayouts"][0]["fieldItems"][0]["label"]), (&json!("SYSTEM"), &json!("Account Name")));
+    assert_eq!(
+        (&compact["compactLayouts"][0]["name"], &compact["compactLayouts"][0]["fieldItems"][0]["label"]),
+        (&json!("SYSTEM"), &json!("Account Name"))
+    );
     assert_eq!(org.get("/compactLayouts?q=Account,Contact").await.body.as_object().unwrap().len(), 2);
     assert_eq!(org.get("/sobjects/Account/describe/approvalLayouts").await.body, json!({"approvalLayouts": []}));
     assert_eq!(org.get("/sobjects/Account/describe/namedLayouts/X").await.status, 404);
@@ -75,7 +90,8 @@ async fn list_views_show_records() {
     let url = views["listviews"][0]["resultsUrl"].as_str().unwrap();
     let results = org.get(&format!("{url}?limit=2&offset=1")).await.body;
     assert_eq!((&results["size"], &results["developerName"]), (&json!(2), &json!("AllItems")));
-    let name = results["records"][0]["columns"].as_array().unwrap().iter().find(|c| c["fieldNameOrPath"] == "Name").unwrap();
+    let name =
+        results["records"][0]["columns"].as_array().unwrap().iter().find(|c| c["fieldNameOrPath"] == "Name").unwrap();
     assert_eq!(name["value"], "i1");
     let described = org.get(views["listviews"][1]["describeUrl"].as_str().unwrap()).await.body;
     assert_eq!((&described["scope"], &described["sobjectType"]), (&json!("mine"), &json!("Item__c")));
@@ -86,7 +102,10 @@ async fn list_views_show_records() {
 async fn event_schemas_are_given_by_name_and_by_id() {
     let org = Org::start().await;
     let schema = org.get("/sobjects/AccountChangeEvent/eventSchema").await.body;
-    assert_eq!((&schema["name"], &schema["namespace"], &schema["type"]), (&json!("AccountChangeEvent"), &json!("com.sforce.eventbus"), &json!("record")));
+    assert_eq!(
+        (&schema["name"], &schema["namespace"], &schema["type"]),
+        (&json!("AccountChangeEvent"), &json!("com.sforce.eventbus"), &json!("record"))
+    );
     let same = org.get(&format!("/event/eventSchema/{}", schema["uuid"].as_str().unwrap())).await.body;
     assert_eq!(same, schema);
     assert_eq!(org.get("/event/eventSchema/nothing").await.status, 404);

@@ -55,7 +55,14 @@ async fn a_version_makes_its_document_and_its_links() {
     let row = org.get(&format!("/sobjects/ContentVersion/{version}")).await.body;
     assert_eq!(row["VersionData"], format!("{DATA}/sobjects/ContentVersion/{version}/VersionData"));
     assert_eq!(
-        (&row["Title"], &row["FileExtension"], &row["FileType"], &row["ContentSize"], &row["VersionNumber"], &row["IsLatest"]),
+        (
+            &row["Title"],
+            &row["FileExtension"],
+            &row["FileType"],
+            &row["ContentSize"],
+            &row["VersionNumber"],
+            &row["IsLatest"]
+        ),
         (&json!("Grüße"), &json!("pdf"), &json!("PDF"), &json!(content.len()), &json!("1"), &json!(true))
     );
     let document = row["ContentDocumentId"].as_str().unwrap().to_owned();
@@ -69,7 +76,10 @@ async fn a_version_makes_its_document_and_its_links() {
     assert_eq!((status, read.as_slice()), (200, &content[..]));
     assert_eq!(headers["content-type"], "application/octetstream");
     assert_eq!(headers["content-length"], content.len().to_string().as_str());
-    assert_eq!(headers["content-disposition"], "attachment; filename=\"Gr__e.pdf\"; filename*=UTF-8''Gr%C3%BC%C3%9Fe%2Epdf");
+    assert_eq!(
+        headers["content-disposition"],
+        "attachment; filename=\"Gr__e.pdf\"; filename*=UTF-8''Gr%C3%BC%C3%9Fe%2Epdf"
+    );
 
     // A second version takes the place of the first; the document shows it.
     let second = org
@@ -86,11 +96,18 @@ async fn a_version_makes_its_document_and_its_links() {
         (&json!("New"), &json!(second), &json!(5), &json!("TEXT"))
     );
     assert_eq!(org.count("ContentDocument").await, 1);
-    let again = org.post("/sobjects/ContentDocumentLink", json!({"ContentDocumentId": document, "LinkedEntityId": account})).await;
+    let again = org
+        .post("/sobjects/ContentDocumentLink", json!({"ContentDocumentId": document, "LinkedEntityId": account}))
+        .await;
     assert_eq!(again.refusal(), (400, "DUPLICATE_VALUE"));
     let item = org.create("Item__c", json!({"Name": "custom"})).await;
-    org.create("ContentDocumentLink", json!({"ContentDocumentId": document, "LinkedEntityId": item, "ShareType": "V"})).await;
-    assert_eq!(org.delete(&format!("/sobjects/ContentVersion/{second}")).await.status, 400, "versions cannot be deleted");
+    org.create("ContentDocumentLink", json!({"ContentDocumentId": document, "LinkedEntityId": item, "ShareType": "V"}))
+        .await;
+    assert_eq!(
+        org.delete(&format!("/sobjects/ContentVersion/{second}")).await.status,
+        400,
+        "versions cannot be deleted"
+    );
     assert_eq!(org.delete(&format!("/sobjects/ContentDocument/{document}")).await.status, 204);
     assert_eq!((org.count("ContentVersion").await, org.count("ContentDocumentLink").await), (0, 0));
     assert_eq!(bytes(&org, &format!("/sobjects/ContentVersion/{version}/VersionData")).await.0, 404);
@@ -101,14 +118,23 @@ async fn attachments_and_documents_have_bodies() {
     let org = Org::start().await;
     let account = org.create("Account", json!({"Name": "a"})).await;
     let attachment = org
-        .create("Attachment", json!({"ParentId": account, "Name": "a.png", "ContentType": "image/png", "Body": base64(&[1, 2, 3])}))
+        .create(
+            "Attachment",
+            json!({"ParentId": account, "Name": "a.png", "ContentType": "image/png", "Body": base64(&[1, 2, 3])}),
+        )
         .await;
     let row = org.get(&format!("/sobjects/Attachment/{attachment}")).await.body;
-    assert_eq!((&row["BodyLength"], &row["Body"]), (&json!(3), &json!(format!("{DATA}/sobjects/Attachment/{attachment}/Body"))));
+    assert_eq!(
+        (&row["BodyLength"], &row["Body"]),
+        (&json!(3), &json!(format!("{DATA}/sobjects/Attachment/{attachment}/Body")))
+    );
     let (status, headers, read) = bytes(&org, &format!("/sobjects/attachment/{attachment}/body")).await;
     assert_eq!((status, read), (200, vec![1, 2, 3]));
     assert_eq!(headers["content-type"], "image/png");
-    assert_eq!(org.patch(&format!("/sobjects/Attachment/{attachment}"), json!({"Body": base64(b"longer")})).await.status, 204);
+    assert_eq!(
+        org.patch(&format!("/sobjects/Attachment/{attachment}"), json!({"Body": base64(b"longer")})).await.status,
+        204
+    );
     assert_eq!(bytes(&org, &format!("/sobjects/Attachment/{attachment}/Body")).await.2, b"longer");
     let through = org.get(&format!("/sobjects/Account/{account}/Attachments?fields=Name,BodyLength")).await.body;
     assert_eq!((&through["totalSize"], &through["records"][0]["BodyLength"]), (&json!(1), &json!(6)));
@@ -120,16 +146,42 @@ async fn attachments_and_documents_have_bodies() {
         let reply = org.post("/sobjects/Attachment", body.clone()).await;
         assert_eq!(reply.refusal(), (400, code), "{body}");
     }
-    let folder = org.create("Folder", json!({"Name": "F", "DeveloperName": "F", "AccessType": "Public", "Type": "Document"})).await;
-    let (status, made) = upload(&org, Method::POST, "/sobjects/Document", &json!({"Name": "d", "FolderId": folder, "Type": "bin"}), "Body", b"xyz").await;
+    let folder = org
+        .create("Folder", json!({"Name": "F", "DeveloperName": "F", "AccessType": "Public", "Type": "Document"}))
+        .await;
+    let (status, made) = upload(
+        &org,
+        Method::POST,
+        "/sobjects/Document",
+        &json!({"Name": "d", "FolderId": folder, "Type": "bin"}),
+        "Body",
+        b"xyz",
+    )
+    .await;
     assert_eq!(status, 201, "{made}");
     let document = made["id"].as_str().unwrap();
-    let (status, _) = upload(&org, Method::PATCH, &format!("/sobjects/Document/{document}"), &json!({"Name": "e"}), "Body", b"other").await;
+    let (status, _) =
+        upload(&org, Method::PATCH, &format!("/sobjects/Document/{document}"), &json!({"Name": "e"}), "Body", b"other")
+            .await;
     assert_eq!(status, 204);
     assert_eq!(bytes(&org, &format!("/sobjects/Document/{document}/Body")).await.2, b"other");
-    assert_eq!(org.send(Method::POST, &format!("/sobjects/Document/{document}/Body"), &[], None).await.refusal(), (405, "METHOD_NOT_ALLOWED"));
-    for (kind, body) in [("multipart/form-data", "x"), ("multipart/form-data; boundary=b", "no boundary"), ("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"j\"\r\nContent-Type: application/json\r\n\r\n[1\r\n--b--")] {
-        let request = org.running.call(Method::POST, &format!("{DATA}/sobjects/Document")).header("content-type", kind).body(body);
+    assert_eq!(
+        org.send(Method::POST, &format!("/sobjects/Document/{document}/Body"), &[], None).await.refusal(),
+        (405, "METHOD_NOT_ALLOWED")
+    );
+    for (kind, body) in [
+        ("multipart/form-data", "x"),
+        ("multipart/form-data; boundary=b", "no boundary"),
+        (
+            "multipart/form-data; boundary=b",
+            "--b\r\nContent-Disposition: form-data; name=\"j\"\r\nContent-Type: application/json\r\n\r\n[1\r\n--b--",
+        ),
+    ] {
+        let request = org
+            .running
+            .call(Method::POST, &format!("{DATA}/sobjects/Document"))
+            .header("content-type", kind)
+            .body(body);
         assert_eq!(crate::common::answer(request).await.0, 400, "{body}");
     }
 }
@@ -138,7 +190,15 @@ async fn attachments_and_documents_have_bodies() {
 async fn files_of_many_megabytes_come_back_as_they_went_and_go_with_their_record() {
     let org = Org::start().await;
     let content: Vec<u8> = (0..24_000_000_u32).map(|n| (n ^ (n >> 7)) as u8).collect();
-    let (status, made) = upload(&org, Method::POST, "/sobjects/ContentVersion", &json!({"PathOnClient": "big.bin"}), "VersionData", &content).await;
+    let (status, made) = upload(
+        &org,
+        Method::POST,
+        "/sobjects/ContentVersion",
+        &json!({"PathOnClient": "big.bin"}),
+        "VersionData",
+        &content,
+    )
+    .await;
     assert_eq!(status, 201, "{made}");
     let version = made["id"].as_str().unwrap();
     let (_, headers, read) = bytes(&org, &format!("/sobjects/ContentVersion/{version}/VersionData")).await;
@@ -173,9 +233,17 @@ async fn a_collection_can_bring_files_in_parts() {
          --b\r\nContent-Disposition: form-data; name=\"p1\"; filename=\"1\"\r\n\r\none\r\n\
          --b\r\nContent-Disposition: form-data; name=\"p2\"; filename=\"2\"\r\n\r\ntwo\r\n--b--"
     );
-    let request = org.running.call(Method::POST, &format!("{DATA}/composite/sobjects")).header("content-type", "multipart/form-data; boundary=b").body(body);
+    let request = org
+        .running
+        .call(Method::POST, &format!("{DATA}/composite/sobjects"))
+        .header("content-type", "multipart/form-data; boundary=b")
+        .body(body);
     let (status, results) = crate::common::answer(request).await;
-    assert_eq!((status, &results[0]["success"], &results[1]["success"]), (200, &json!(true), &json!(true)), "{results}");
+    assert_eq!(
+        (status, &results[0]["success"], &results[1]["success"]),
+        (200, &json!(true), &json!(true)),
+        "{results}"
+    );
     let id = results[1]["id"].as_str().unwrap();
     assert_eq!(bytes(&org, &format!("/sobjects/Attachment/{id}/Body")).await.2, b"two");
 }

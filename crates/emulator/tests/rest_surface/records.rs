@@ -12,7 +12,10 @@ async fn relationships_lead_to_parents_and_children() {
     let account = org.create("Account", json!({"Name": "Acme", "ParentId": top})).await;
     let contact = org.create("Contact", json!({"LastName": "C", "AccountId": account})).await;
     let parent = org.get(&format!("/sobjects/Contact/{contact}/Account?fields=Name")).await.body;
-    assert_eq!((&parent["Name"], &parent["Id"], &parent["attributes"]["type"]), (&json!("Acme"), &json!(account), &json!("Account")));
+    assert_eq!(
+        (&parent["Name"], &parent["Id"], &parent["attributes"]["type"]),
+        (&json!("Acme"), &json!(account), &json!("Account"))
+    );
     let far = org.get(&format!("/sobjects/Contact/{contact}/Account/Parent/Owner?fields=Username")).await.body;
     assert_eq!(far["attributes"]["type"], "User");
     assert_eq!(org.patch(&format!("/sobjects/Contact/{contact}/Account"), json!({"Site": "s"})).await.status, 204);
@@ -20,18 +23,26 @@ async fn relationships_lead_to_parents_and_children() {
     assert_eq!(org.get(&format!("/sobjects/Account/{top}/Parent")).await.refusal(), (404, "NOT_FOUND"));
     assert_eq!(org.get(&format!("/sobjects/Account/{top}/Nothing")).await.refusal(), (404, "NOT_FOUND"));
 
-    let records: Vec<Json> = (0..200).map(|n| json!({"attributes": {"type": "Contact"}, "LastName": format!("n{n}"), "AccountId": account})).collect();
+    let records: Vec<Json> = (0..200)
+        .map(|n| json!({"attributes": {"type": "Contact"}, "LastName": format!("n{n}"), "AccountId": account}))
+        .collect();
     for _ in 0..2 {
         assert_eq!(org.post("/composite/sobjects", json!({"records": records})).await.status, 200);
     }
     let path = format!("/sobjects/Account/{account}/Contacts?fields=LastName");
     let page = org.send(Method::GET, &path, &[("Sforce-Query-Options", "batchSize=200")], None).await.body;
-    assert_eq!((&page["totalSize"], &page["done"], page["records"].as_array().unwrap().len()), (&json!(401), &json!(false), 200));
+    assert_eq!(
+        (&page["totalSize"], &page["done"], page["records"].as_array().unwrap().len()),
+        (&json!(401), &json!(false), 200)
+    );
     let next = org.get(page["nextRecordsUrl"].as_str().unwrap()).await.body;
     assert_eq!(next["records"].as_array().unwrap().len(), 200);
     let none = org.get(&format!("/sobjects/Account/{top}/Contacts")).await;
     assert_eq!((none.status, &none.body["records"], &none.body["totalSize"]), (200, &json!([]), &json!(0)));
-    assert_eq!(org.get(&format!("/sobjects/Account/{account}/Contacts?fields=Nmae")).await.refusal(), (400, "INVALID_FIELD"));
+    assert_eq!(
+        org.get(&format!("/sobjects/Account/{account}/Contacts?fields=Nmae")).await.refusal(),
+        (400, "INVALID_FIELD")
+    );
     assert_eq!(org.delete(&path).await.refusal(), (405, "METHOD_NOT_ALLOWED"));
     assert_eq!(org.get(&format!("/sobjects/Account/{account}/Contacts/Owner")).await.refusal().0, 404);
     assert_eq!(org.delete(&format!("/sobjects/Account/{account}/Parent")).await.status, 204);
@@ -80,8 +91,21 @@ async fn conditions_decide_whether_a_record_is_shown_or_changed() {
     let contact = format!("/sobjects/Contact/{}", org.create("Contact", json!({"LastName": "c"})).await);
     let read = org.get(&contact).await;
     assert_eq!(read.headers.get("etag"), None);
-    assert_eq!(org.send(Method::GET, &contact, &[("If-Modified-Since", read.headers["last-modified"].to_str().unwrap())], None).await.status, 304);
-    assert_eq!(org.send(Method::PATCH, &contact, &[("If-Match", "\"x\"")], Some(&json!({"Title": "t"}))).await.status, 204);
+    assert_eq!(
+        org.send(
+            Method::GET,
+            &contact,
+            &[("If-Modified-Since", read.headers["last-modified"].to_str().unwrap())],
+            None
+        )
+        .await
+        .status,
+        304
+    );
+    assert_eq!(
+        org.send(Method::PATCH, &contact, &[("If-Match", "\"x\"")], Some(&json!({"Title": "t"}))).await.status,
+        204
+    );
 }
 
 #[tokio::test]
@@ -93,7 +117,9 @@ async fn what_was_looked_at_is_recent() {
     let before = org.query(&format!("SELECT SystemModstamp, LastViewedDate FROM Account WHERE Id = '{a}'")).await;
     assert_eq!(before[0]["LastViewedDate"], Json::Null, "nobody has looked at it");
     assert_eq!(org.get(&format!("/sobjects/Account/{a}")).await.status, 200);
-    let after = org.query(&format!("SELECT SystemModstamp, LastViewedDate, LastReferencedDate FROM Account WHERE Id = '{a}'")).await;
+    let after = org
+        .query(&format!("SELECT SystemModstamp, LastViewedDate, LastReferencedDate FROM Account WHERE Id = '{a}'"))
+        .await;
     assert!(after[0]["LastViewedDate"].is_string() && after[0]["LastReferencedDate"].is_string());
     assert_eq!(stamp(&after[0]), stamp(&before[0]));
     let alone = [("Sforce-Mru", "updateMru=false")];
@@ -122,10 +148,16 @@ async fn keys_make_change_read_and_delete_records() {
     let head = org.send(Method::HEAD, &at("a%2Fb"), &[], None).await;
     assert_eq!((head.status, head.body), (200, Json::Null));
     let child = org.create("Contact", json!({"LastName": "c", "Account": {"Ext__c": "a/b"}})).await;
-    assert_eq!(org.get(&format!("/sobjects/Contact/{child}?fields=AccountId")).await.body["AccountId"], made.body["id"]);
+    assert_eq!(
+        org.get(&format!("/sobjects/Contact/{child}?fields=AccountId")).await.body["AccountId"],
+        made.body["id"]
+    );
     let lost = org.post("/sobjects/Contact", json!({"LastName": "c", "Account": {"Ext__c": "nobody"}})).await;
     assert_eq!(lost.body[0]["message"], "Foreign key external ID: nobody not found for field Ext__c in entity Account");
-    assert_eq!(org.patch(&format!("{}?updateOnly=true", at("none")), json!({"Name": "x"})).await.refusal(), (404, "NOT_FOUND"));
+    assert_eq!(
+        org.patch(&format!("{}?updateOnly=true", at("none")), json!({"Name": "x"})).await.refusal(),
+        (404, "NOT_FOUND")
+    );
     assert_eq!(org.patch(&at("a%2Fb"), json!({"Name": "x", "ext__c": "a/b"})).await.refusal(), (400, "INVALID_FIELD"));
     assert_eq!(org.delete(&at("a%2Fb")).await.status, 204);
     assert_eq!(org.get(&at("a%2Fb")).await.refusal(), (404, "NOT_FOUND"));
@@ -144,26 +176,52 @@ async fn xml_is_answered_and_read() {
         .running
         .call(Method::POST, &format!("{DATA}/sobjects/Account"))
         .header("content-type", "application/xml; charset=UTF-8")
-        .body("<?xml version=\"1.0\"?><Account><Name>A &amp; B</Name><NumberOfEmployees>5</NumberOfEmployees></Account>");
+        .body(
+            "<?xml version=\"1.0\"?><Account><Name>A &amp; B</Name><NumberOfEmployees>5</NumberOfEmployees></Account>",
+        );
     let (status, kind, text) = xml(post).await;
     assert_eq!((status, kind.as_str()), (201, "application/xml;charset=UTF-8"));
     let id = text.split("<id>").nth(1).unwrap().split("</id>").next().unwrap();
     assert!(text.contains("<Result") && text.contains("<success>true</success>"), "{text}");
-    let (_, _, text) = xml(org.running.call(Method::GET, &format!("{DATA}/sobjects/Account/{id}?fields=Name,NumberOfEmployees,Site,CreatedDate"))).await;
-    assert!(text.contains("<Name>A &amp; B</Name><NumberOfEmployees>5</NumberOfEmployees><Site xsi:nil=\"true\"/>"), "{text}");
+    let (_, _, text) = xml(org
+        .running
+        .call(Method::GET, &format!("{DATA}/sobjects/Account/{id}?fields=Name,NumberOfEmployees,Site,CreatedDate")))
+    .await;
+    assert!(
+        text.contains("<Name>A &amp; B</Name><NumberOfEmployees>5</NumberOfEmployees><Site xsi:nil=\"true\"/>"),
+        "{text}"
+    );
     assert!(text.contains(".000Z</CreatedDate>") && text.contains("type=\"Account\""), "{text}");
     let (status, _, text) = xml(org.running.call(Method::GET, &format!("{DATA}/sobjects/Nothing"))).await;
-    assert_eq!((status, text.as_str()), (404, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Errors><Error><message>The requested resource does not exist</message><errorCode>NOT_FOUND</errorCode></Error></Errors>"));
+    assert_eq!(
+        (status, text.as_str()),
+        (
+            404,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Errors><Error><message>The requested resource does not exist</message><errorCode>NOT_FOUND</errorCode></Error></Errors>"
+        )
+    );
     let (_, _, text) = xml(org.running.http.get(org.running.url("/services/data"))).await;
-    assert!(text.contains("<Versions><Version><label>Summer &apos;14</label>") || text.contains("<Versions><Version><label>Summer '14</label>"), "{text}");
+    assert!(
+        text.contains("<Versions><Version><label>Summer &apos;14</label>")
+            || text.contains("<Versions><Version><label>Summer '14</label>"),
+        "{text}"
+    );
     // Suffixes say the form until v57.0.
     let old = org.running.call(Method::GET, "/services/data/v57.0/limits.xml").send().await.unwrap();
     assert_eq!(old.headers()["content-type"], "application/xml;charset=UTF-8");
     assert_eq!(org.get("/services/data/v57.0/limits.json").await.status, 200);
     assert_eq!(org.get("/services/data/v58.0/limits.json").await.refusal(), (404, "NOT_FOUND"));
-    let bad = org.running.call(Method::POST, &format!("{DATA}/sobjects/Account")).header("content-type", "application/xml").body("<a>");
+    let bad = org
+        .running
+        .call(Method::POST, &format!("{DATA}/sobjects/Account"))
+        .header("content-type", "application/xml")
+        .body("<a>");
     assert_eq!(crate::common::answer(bad).await.1[0]["errorCode"], "XML_PARSER_ERROR");
-    let other = org.running.call(Method::POST, &format!("{DATA}/sobjects/Account")).header("content-type", "text/plain").body("x");
+    let other = org
+        .running
+        .call(Method::POST, &format!("{DATA}/sobjects/Account"))
+        .header("content-type", "text/plain")
+        .body("x");
     assert_eq!(crate::common::answer(other).await.0, 415);
 }
 
@@ -171,13 +229,27 @@ async fn xml_is_answered_and_read() {
 async fn bodies_that_are_no_json_are_told_where() {
     let org = Org::start().await;
     for (body, message) in [
-        ("{\"Name\":x}", "Unexpected character ('x' (code 120)): expected a valid value (number, String, array, object, 'true', 'false' or 'null') at [line:1, column:9]"),
-        ("{x", "Unexpected character ('x' (code 120)): was expecting double-quote to start field name at [line:1, column:2]"),
+        (
+            "{\"Name\":x}",
+            "Unexpected character ('x' (code 120)): expected a valid value (number, String, array, object, 'true', 'false' or 'null') at [line:1, column:9]",
+        ),
+        (
+            "{x",
+            "Unexpected character ('x' (code 120)): was expecting double-quote to start field name at [line:1, column:2]",
+        ),
         ("", "The HTTP entity body is required, but this request has no entity body."),
     ] {
-        let request = org.running.call(Method::POST, &format!("{DATA}/sobjects/Account")).header("content-type", "application/json").body(body);
+        let request = org
+            .running
+            .call(Method::POST, &format!("{DATA}/sobjects/Account"))
+            .header("content-type", "application/json")
+            .body(body);
         let (status, answer) = crate::common::answer(request).await;
-        assert_eq!((status, &answer[0]["errorCode"], &answer[0]["message"]), (400, &json!("JSON_PARSER_ERROR"), &json!(message)), "{body}");
+        assert_eq!(
+            (status, &answer[0]["errorCode"], &answer[0]["message"]),
+            (400, &json!("JSON_PARSER_ERROR"), &json!(message)),
+            "{body}"
+        );
     }
 }
 
@@ -186,34 +258,74 @@ async fn products_prices_and_orders_add_up() {
     let org = Org::start().await;
     let product = org.create("Product2", json!({"Name": "Widget", "ProductCode": "W", "IsActive": true})).await;
     let book = org.create("Pricebook2", json!({"Name": "Standard", "IsActive": true})).await;
-    let price = org.create("PricebookEntry", json!({"Product2Id": product, "Pricebook2Id": book, "UnitPrice": 10, "IsActive": true})).await;
+    let price = org
+        .create(
+            "PricebookEntry",
+            json!({"Product2Id": product, "Pricebook2Id": book, "UnitPrice": 10, "IsActive": true}),
+        )
+        .await;
     assert_eq!(org.get(&format!("/sobjects/PricebookEntry/{price}")).await.body["Name"], "Widget");
     let opportunity = org
-        .create("Opportunity", json!({"Name": "Deal", "StageName": "Value Proposition", "CloseDate": "2026-12-01", "Pricebook2Id": book}))
+        .create(
+            "Opportunity",
+            json!({"Name": "Deal", "StageName": "Value Proposition", "CloseDate": "2026-12-01", "Pricebook2Id": book}),
+        )
         .await;
-    let line = org.create("OpportunityLineItem", json!({"OpportunityId": opportunity, "PricebookEntryId": price, "Quantity": 3, "UnitPrice": 9.5})).await;
+    let line = org
+        .create(
+            "OpportunityLineItem",
+            json!({"OpportunityId": opportunity, "PricebookEntryId": price, "Quantity": 3, "UnitPrice": 9.5}),
+        )
+        .await;
     let row = org.get(&format!("/sobjects/OpportunityLineItem/{line}")).await.body;
-    assert_eq!((&row["TotalPrice"], &row["ListPrice"], &row["Product2Id"], &row["Name"]), (&json!(28.5), &json!(10.0), &json!(product), &json!("Deal Widget")));
-    let deal = |row: Json| (row["Amount"].clone(), row["ExpectedRevenue"].clone(), row["HasOpportunityLineItem"].clone());
+    assert_eq!(
+        (&row["TotalPrice"], &row["ListPrice"], &row["Product2Id"], &row["Name"]),
+        (&json!(28.5), &json!(10.0), &json!(product), &json!("Deal Widget"))
+    );
+    let deal =
+        |row: Json| (row["Amount"].clone(), row["ExpectedRevenue"].clone(), row["HasOpportunityLineItem"].clone());
     let path = format!("/sobjects/Opportunity/{opportunity}");
     assert_eq!(deal(org.get(&path).await.body), (json!(28.5), json!(14.25), json!(true)));
     assert_eq!(org.delete(&format!("/sobjects/OpportunityLineItem/{line}")).await.status, 204);
     assert_eq!(deal(org.get(&path).await.body).2, json!(false));
     let account = org.create("Account", json!({"Name": "Buyer"})).await;
-    let order = org.create("Order", json!({"AccountId": account, "EffectiveDate": "2026-01-01", "Status": "Draft", "Pricebook2Id": book})).await;
+    let order = org
+        .create(
+            "Order",
+            json!({"AccountId": account, "EffectiveDate": "2026-01-01", "Status": "Draft", "Pricebook2Id": book}),
+        )
+        .await;
     org.create("OrderItem", json!({"OrderId": order, "PricebookEntryId": price, "Quantity": 2, "UnitPrice": 10})).await;
     let row = org.get(&format!("/sobjects/Order/{order}")).await.body;
     assert_eq!((&row["TotalAmount"], &row["StatusCode"]), (&json!(20.0), &json!("Draft")));
     assert!(row["OrderNumber"].is_string());
-    let contract = org.create("Contract", json!({"AccountId": account, "StartDate": "2026-01-31", "ContractTerm": 12})).await;
+    let contract =
+        org.create("Contract", json!({"AccountId": account, "StartDate": "2026-01-31", "ContractTerm": 12})).await;
     let row = org.get(&format!("/sobjects/Contract/{contract}")).await.body;
-    assert_eq!((&row["EndDate"], &row["Status"], &row["StatusCode"]), (&json!("2027-01-30"), &json!("Draft"), &json!("Draft")));
-    assert_eq!(org.delete(&format!("/sobjects/Account/{account}")).await.refusal().0, 400, "its contract and order hold it");
+    assert_eq!(
+        (&row["EndDate"], &row["Status"], &row["StatusCode"]),
+        (&json!("2027-01-30"), &json!("Draft"), &json!("Draft"))
+    );
+    assert_eq!(
+        org.delete(&format!("/sobjects/Account/{account}")).await.refusal().0,
+        400,
+        "its contract and order hold it"
+    );
     let campaign = org.create("Campaign", json!({"Name": "Spring"})).await;
-    let contact = org.create("Contact", json!({"LastName": "M", "FirstName": "F", "AccountId": account, "Email": "m@example.com"})).await;
-    let member = org.create("CampaignMember", json!({"CampaignId": campaign, "ContactId": contact, "Status": "Responded"})).await;
+    let contact = org
+        .create("Contact", json!({"LastName": "M", "FirstName": "F", "AccountId": account, "Email": "m@example.com"}))
+        .await;
+    let member = org
+        .create("CampaignMember", json!({"CampaignId": campaign, "ContactId": contact, "Status": "Responded"}))
+        .await;
     let row = org.get(&format!("/sobjects/CampaignMember/{member}")).await.body;
-    assert_eq!((&row["Name"], &row["CompanyOrAccount"], &row["HasResponded"], &row["Type"]), (&json!("F M"), &json!("Buyer"), &json!(true), &json!("Contact")));
+    assert_eq!(
+        (&row["Name"], &row["CompanyOrAccount"], &row["HasResponded"], &row["Type"]),
+        (&json!("F M"), &json!("Buyer"), &json!(true), &json!("Contact"))
+    );
     let row = org.get(&format!("/sobjects/Campaign/{campaign}")).await.body;
-    assert_eq!((&row["NumberOfContacts"], &row["NumberOfResponses"], &row["NumberOfLeads"]), (&json!(1), &json!(1), &json!(0)));
+    assert_eq!(
+        (&row["NumberOfContacts"], &row["NumberOfResponses"], &row["NumberOfLeads"]),
+        (&json!(1), &json!(1), &json!(0))
+    );
 }

@@ -45,7 +45,13 @@ impl Org {
         Self { running }
     }
 
-    pub(crate) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<&Json>) -> Reply {
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Json>,
+    ) -> Reply {
         let path = if path.starts_with("/services") { path.to_owned() } else { format!("{DATA}{path}") };
         let mut request = self.running.call(method, &path);
         for (name, value) in headers {

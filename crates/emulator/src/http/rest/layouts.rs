@@ -16,12 +16,16 @@ pub(super) fn describe(call: &Call, object: &str, rest: &[&str]) -> Answer {
     let base = format!("{}/sobjects/{}/describe", call.base(), facts.name);
     match rest {
         ["layouts"] if facts.flags.layoutable => Ok(call.answer(200, &layouts(&facts, &base))),
-        ["layouts", id] if facts.flags.layoutable => match record_types(&facts).iter().any(|(known, ..)| same(known, id)) {
-            true => Ok(call.answer(200, &layout(&facts))),
-            false => Err(not_found().into()),
-        },
+        ["layouts", id] if facts.flags.layoutable => {
+            match record_types(&facts).iter().any(|(known, ..)| same(known, id)) {
+                true => Ok(call.answer(200, &layout(&facts))),
+                false => Err(not_found().into()),
+            }
+        }
         ["compactlayouts"] if facts.flags.compact_layoutable => Ok(call.answer(200, &compact_layouts(&facts, &base))),
-        ["compactlayouts", "primary"] if facts.flags.compact_layoutable => Ok(call.answer(200, &compact_layout(&facts))),
+        ["compactlayouts", "primary"] if facts.flags.compact_layoutable => {
+            Ok(call.answer(200, &compact_layout(&facts)))
+        }
         ["approvallayouts"] if facts.flags.layoutable => Ok(call.answer(200, &json!({ "approvalLayouts": [] }))),
         ["namedlayouts", _] | ["approvallayouts", _] => Err(not_found().into()),
         _ => Err(not_found().into()),
@@ -170,9 +174,8 @@ fn compact_layouts(facts: &ObjectType, base: &str) -> Json {
 
 /// `GET /compactLayouts?q=Account,Contact`: the compact layout of each.
 pub(super) fn compact_layouts_of(call: &Call) -> Answer {
-    let names = call.list("q").ok_or_else(|| {
-        ApiError::new("MISSING_ARGUMENT", "Required query parameter is missing: q")
-    })?;
+    let names =
+        call.list("q").ok_or_else(|| ApiError::new("MISSING_ARGUMENT", "Required query parameter is missing: q"))?;
     let org = call.state.org.read();
     let mut found = Map::new();
     for name in names {

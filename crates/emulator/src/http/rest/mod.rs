@@ -97,11 +97,7 @@ async fn apex(_: Session) -> ApiError {
     ApiError::new("NOT_FOUND", "Could not find a match for URL").status(404)
 }
 
-async fn answer(
-    State(state): State<AppState>,
-    origin: Origin,
-    request: Request<Body>,
-) -> Response {
+async fn answer(State(state): State<AppState>, origin: Origin, request: Request<Body>) -> Response {
     let (mut parts, body) = request.into_parts();
     let xml = call::accepts_xml(&parts.headers);
     let session = Session::from_request_parts(&mut parts, &state).await;
@@ -158,7 +154,9 @@ fn route(call: &Call) -> Answer {
         "composite" => composite::route(call, below),
         "recent" => recent::route(call, below),
         "event" => layouts::event_schema_by_id(call, below),
-        "tabs" | "theme" | "appmenu" | "actions" | "quickactions" | "compactlayouts" => menus::route(call, first, below),
+        "tabs" | "theme" | "appmenu" | "actions" | "quickactions" | "compactlayouts" => {
+            menus::route(call, first, below)
+        }
         other => match NOT_BUILT.iter().find(|(name, _)| *name == other) {
             Some((_, what)) => Err(not_built(what).into()),
             None => Err(not_found().into()),

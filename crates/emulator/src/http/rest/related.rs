@@ -22,7 +22,11 @@ const NOT_BUILT: &[(&str, &str)] = &[
 enum Target {
     One(ObjectId, RecordId),
     /// Children: their object, and the field by which they point at the record.
-    Many { parent: RecordId, child: String, field: String },
+    Many {
+        parent: RecordId,
+        child: String,
+        field: String,
+    },
 }
 
 /// `/sobjects/{object}/{id}/{name}…`.

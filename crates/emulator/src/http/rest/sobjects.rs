@@ -1,7 +1,9 @@
 //! `/sobjects` and all below: which resource a path names.
 
 use super::call::{Call, Verb};
-use super::{Answer, describe, layouts, listviews, not_allowed, not_built, record, recent, related, replication, upsert};
+use super::{
+    Answer, describe, layouts, listviews, not_allowed, not_built, recent, record, related, replication, upsert,
+};
 
 /// Leads to the resource; `below` are the path's names after `sobjects`, in lower case.
 pub(super) fn route(call: &Call, below: &[&str]) -> Answer {
@@ -26,7 +28,11 @@ pub(super) fn route(call: &Call, below: &[&str]) -> Answer {
         (_, [_, "suggestedarticles"]) => Err(not_built("Knowledge").into()),
         (
             _,
-            [_, "describe" | "listviews" | "quickactions" | "defaultvalues" | "eventschema" | "updated" | "deleted", ..],
+            [
+                _,
+                "describe" | "listviews" | "quickactions" | "defaultvalues" | "eventschema" | "updated" | "deleted",
+                ..,
+            ],
         ) => refused(call, "GET,HEAD"),
         (Post, [_, "id"]) => record::create(call, object, true),
         (Get, [_, _]) => record::read(call, object, at(2)),
@@ -35,7 +41,9 @@ pub(super) fn route(call: &Call, below: &[&str]) -> Answer {
         (Get, [_, "id", _]) => record::read(call, object, at(3)),
         (Patch, [_, "id", _]) => upsert::by_key(call, object, "Id", at(3)),
         (Delete, [_, "id", _]) => record::delete(call, object, at(3)),
-        (_, [_, id, _, ..]) if record::looks_like_id(id) => related::route(call, object, at(2), call.path.get(3..).unwrap_or_default()),
+        (_, [_, id, _, ..]) if record::looks_like_id(id) => {
+            related::route(call, object, at(2), call.path.get(3..).unwrap_or_default())
+        }
         (Get, [_, _, _]) => upsert::read(call, object, at(2), at(3)),
         // A key and its value can be posted as well (graphs do); what is there is changed then, as by PATCH.
         (Patch | Post, [_, _, _]) => upsert::by_key(call, object, at(2), at(3)),
