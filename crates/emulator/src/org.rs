@@ -30,5 +30,5 @@ pub struct Org {
     /// What its users looked at lately.
     pub recent: crate::recent::Recent,
     /// Writes that are not committed yet, the innermost unit last.
-    pub(crate) units: Vec<crate::dml::Unit>,
+    pub units: Vec<crate::dml::Unit>,
 }
