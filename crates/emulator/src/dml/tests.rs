@@ -15,6 +15,7 @@ mod delete;
 mod derive;
 mod invariants;
 mod save;
+mod unit;
 mod upsert;
 
 const NOW: Millis = 1_790_000_000_123;

@@ -7,5 +7,6 @@ mod composite;
 mod damaged;
 mod describes;
 mod files;
+mod habits;
 mod records;
 mod support;

@@ -257,7 +257,14 @@ async fn bodies_that_are_no_json_are_told_where() {
 async fn products_prices_and_orders_add_up() {
     let org = Org::start().await;
     let product = org.create("Product2", json!({"Name": "Widget", "ProductCode": "W", "IsActive": true})).await;
-    let book = org.create("Pricebook2", json!({"Name": "Standard", "IsActive": true})).await;
+    let standard = org.query("SELECT Id, Name FROM Pricebook2 WHERE IsStandard = true").await;
+    assert_eq!(standard[0]["Name"], "Standard Price Book");
+    let book = org.create("Pricebook2", json!({"Name": "Friends", "IsActive": true})).await;
+    let early = json!({"Product2Id": product, "Pricebook2Id": book, "UnitPrice": 10, "IsActive": true});
+    assert_eq!(org.post("/sobjects/PricebookEntry", early).await.refusal(), (400, "STANDARD_PRICE_NOT_DEFINED"));
+    let usual = json!({"Product2Id": product, "Pricebook2Id": standard[0]["Id"], "UnitPrice": 12, "IsActive": true});
+    org.create("PricebookEntry", usual.clone()).await;
+    assert_eq!(org.post("/sobjects/PricebookEntry", usual).await.refusal(), (400, "DUPLICATE_VALUE"));
     let price = org
         .create(
             "PricebookEntry",
