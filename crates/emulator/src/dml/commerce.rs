@@ -7,14 +7,14 @@ use rust_decimal::Decimal;
 
 use super::derived::Draft;
 use super::transaction::Transaction;
-use crate::schema::{FieldId, ObjectId, ObjectType};
+use crate::schema::{FieldId, ObjectType};
 use crate::store::Values;
 use crate::{ApiError, RecordId, Value};
 
-/// The parent that a child's saves and deletes change: child, its field, the parent's object.
+/// The parent that a child's saves and deletes change: child, its field, the parent's object. (Opportunities are summed
+/// up by `line_items`.)
 const ROLL_UPS: &[(&str, &str, &str)] = &[
     ("CampaignMember", "CampaignId", "Campaign"),
-    ("OpportunityLineItem", "OpportunityId", "Opportunity"),
     ("OrderItem", "OrderId", "Order"),
 ];
 
@@ -238,10 +238,6 @@ impl Transaction<'_> {
             _ => sum,
         });
         let changed: Vec<(&str, Value)> = match facts.name.as_str() {
-            "OpportunityLineItem" if ids.is_empty() => vec![("HasOpportunityLineItem", Value::Bool(false))],
-            "OpportunityLineItem" => {
-                vec![("HasOpportunityLineItem", Value::Bool(true)), ("Amount", cents(total))]
-            }
             "OrderItem" => vec![("TotalAmount", cents(total))],
             _ => {
                 let kinds = values("Type");
@@ -252,21 +248,6 @@ impl Transaction<'_> {
                 ]
             }
         };
-        let mut changed = changed;
-        if let Some(revenue) = self.expected_of(parent, to, &changed) {
-            changed.push(("ExpectedRevenue", revenue));
-        }
         self.change(parent, to, &changed);
-    }
-
-    /// The expected revenue of an opportunity whose amount becomes another.
-    fn expected_of(&self, object: ObjectId, id: RecordId, changed: &[(&str, Value)]) -> Option<Value> {
-        let (_, Value::Decimal(amount)) = changed.iter().find(|(name, _)| *name == "Amount")? else { return None };
-        let facts = self.schema.object(object);
-        let (field, _) = facts.field("Probability")?;
-        match self.store.get(object, id)?.get(field) {
-            Value::Decimal(probability) => super::expected_revenue(*amount, probability).map(Value::Decimal),
-            _ => None,
-        }
     }
 }

@@ -271,7 +271,7 @@ impl Transaction<'_> {
         }
         defaults::apply(self, object, facts, &mut values);
         let id = self.store.table_mut(object).next_id(prefix);
-        self.stamp_new(facts, id, &mut values);
+        self.stamp_new(facts, id, &Values::new(), &mut values);
         self.put(object, id, &values, Cause::User);
         Ok(id)
     }

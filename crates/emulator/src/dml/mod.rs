@@ -4,18 +4,28 @@
 //! computes by itself is in `derived`. Doors (REST, Bulk) turn their bodies into [`Write`]s and the results into their
 //! own shapes; they know no rule.
 
+mod activity;
 pub mod blob;
 mod commerce;
 mod content;
 mod convert;
+mod convert_lead;
 mod defaults;
 mod delete;
 mod derived;
+mod each;
 mod errors;
+mod features;
 mod fields;
+mod line_items;
+mod locks;
+mod merge;
 mod number;
+mod record_type;
 mod reference;
+mod roll_up;
 mod save;
+mod settle;
 mod temporal;
 mod transaction;
 mod undelete;
@@ -30,7 +40,11 @@ use std::sync::Arc;
 use crate::schema::ObjectId;
 use crate::store::RecordChange;
 use crate::{ApiError, Millis, Org, RecordId};
+pub use locks::Locks;
+pub use convert_lead::{Converted, LeadConvert};
+pub(crate) use convert_lead::ensure_lead_statuses;
 pub(crate) use derived::{STAGES, expected as expected_revenue};
+pub use merge::{Merge, Merged};
 use transaction::Transaction;
 pub use unit::Unit;
 
@@ -45,6 +59,13 @@ pub struct WriteContext {
     pub origin: String,
     /// Whether one failure undoes all.
     pub all_or_none: bool,
+}
+
+/// What a caller may want besides the writes themselves: SOAP's and REST's headers of that sort.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// `AllowFieldTruncationHeader`: text that is too long is cut to its field's length instead of refused.
+    pub truncate: bool,
 }
 
 /// A value as a door received it.
@@ -110,21 +131,30 @@ impl Org {
     /// Answers one result per write. Without `all_or_none` each write stands on its own, and one that fails changes
     /// nothing. With it, one failure undoes all: the others then answer `ALL_OR_NONE_OPERATION_ROLLED_BACK`.
     pub fn write(&mut self, context: &WriteContext, writes: Vec<Write>) -> Vec<WriteResult> {
+        self.write_with(context, WriteOptions::default(), writes)
+    }
+
+    /// As [`Org::write`], with options.
+    pub fn write_with(
+        &mut self,
+        context: &WriteContext,
+        options: WriteOptions,
+        mut writes: Vec<Write>,
+    ) -> Vec<WriteResult> {
         let purge = self.units.is_empty() && self.store.purge_is_due(context.now);
         if purge {
             self.store.purge(context.now.saturating_sub(RECYCLE_BIN_MS));
         }
-        let mut writes = writes;
         let schema = Arc::clone(&self.schema);
         let stowed = blob::stow(&schema, &mut self.store.blobs, &mut writes);
-        let (results, changes) = self.transact(context, writes);
+        let (results, changes, undo) = self.transact(context, options, writes);
         let failed = |at: &usize| results.get(*at).is_none_or(Result::is_err);
         let (lost, kept): (Vec<_>, Vec<_>) = stowed.into_iter().partition(|(at, _)| failed(at));
         for (_, blob) in lost {
             self.store.blobs.remove(blob);
         }
         match self.units.last_mut() {
-            Some(unit) => unit.add(changes, kept.into_iter().map(|(_, blob)| blob).collect()),
+            Some(unit) => unit.add(undo, changes, kept.into_iter().map(|(_, blob)| blob).collect()),
             None => self.tell(context, changes),
         }
         // Not before: contents that these writes bring belong to no record until now.
@@ -135,9 +165,15 @@ impl Org {
     }
 
     /// Does the writes and says what they changed.
-    fn transact(&mut self, context: &WriteContext, writes: Vec<Write>) -> (Vec<WriteResult>, Vec<RecordChange>) {
+    fn transact(
+        &mut self,
+        context: &WriteContext,
+        options: WriteOptions,
+        writes: Vec<Write>,
+    ) -> (Vec<WriteResult>, Vec<RecordChange>, Vec<unit::Undo>) {
         let repeated = upsert::repeated_keys(&self.schema, &writes);
         let mut tx = Transaction::new(Arc::clone(&self.schema), &mut self.store, &self.settings, context);
+        (tx.locks, tx.options) = (Some(&self.locks), options);
         let mut results: Vec<WriteResult> = Vec::with_capacity(writes.len());
         for (at, write) in writes.into_iter().enumerate() {
             let start = tx.savepoint();
@@ -158,10 +194,8 @@ impl Org {
                 }
             }
         }
-        if let Some(unit) = self.units.last_mut() {
-            unit.remember(tx.undo());
-        }
-        (results, tx.finish())
+        let (changes, undo) = tx.finish(!self.units.is_empty());
+        (results, changes, undo)
     }
 
     /// Empties the recycle bin of what has been there for 15 days. Answers how many records left for good.

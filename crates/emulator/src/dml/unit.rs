@@ -35,13 +35,9 @@ pub(super) struct Undo {
 }
 
 impl Unit {
-    /// Notes how records stood before a write.
-    pub(super) fn remember(&mut self, undo: Vec<Undo>) {
+    /// Notes how records stood before a write, what it did, and the contents of files that it put away.
+    pub(super) fn add(&mut self, undo: Vec<Undo>, changes: Vec<RecordChange>, blobs: Vec<u64>) {
         self.undo.extend(undo);
-    }
-
-    /// Notes what a write did, and the contents of files that it put away.
-    pub(super) fn add(&mut self, changes: Vec<RecordChange>, blobs: Vec<u64>) {
         self.changes.extend(changes);
         self.blobs.extend(blobs);
     }
@@ -57,10 +53,7 @@ impl Org {
     pub fn commit(&mut self, context: &WriteContext) {
         let Some(unit) = self.units.pop() else { return };
         match self.units.last_mut() {
-            Some(outer) => {
-                outer.remember(unit.undo);
-                outer.add(unit.changes, unit.blobs);
-            }
+            Some(outer) => outer.add(unit.undo, unit.changes, unit.blobs),
             None => self.tell(context, unit.changes),
         }
     }

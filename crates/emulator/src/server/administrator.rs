@@ -1,4 +1,5 @@
-//! The records that every org has: itself, its administrator, its standard price book.
+//! The records that every org has: itself, its administrator, its standard price book, and the values of set-up that
+//! are records.
 
 use std::sync::Arc;
 
@@ -44,6 +45,16 @@ pub(crate) fn ensure_administrator(org: &mut Org, username: &str, now: Millis) {
         [("Name", text("Standard Price Book")), ("IsActive", Value::Bool(true)), ("IsStandard", Value::Bool(true))];
     let bytes = admin.as_bytes();
     make(org, "Pricebook2", RecordId::new(*b"01s", [bytes[3], bytes[4]], 1), &book, now);
+    crate::dml::ensure_lead_statuses(org, now);
+    describe_organization(org);
+}
+
+/// Lets the organization's record say what the settings say of its edition.
+pub(crate) fn describe_organization(org: &mut Org) {
+    let (id, edition) = (org.settings.org_id, org.settings.edition.organization_type().to_owned());
+    let sandbox = org.settings.sandbox;
+    set(org, "Organization", id, "OrganizationType", Value::Text(edition));
+    set(org, "Organization", id, "IsSandbox", Value::Bool(sandbox));
 }
 
 fn make(org: &mut Org, object: &str, id: RecordId, fields: &[(&str, Value)], now: Millis) {

@@ -19,6 +19,7 @@ pub use blobs::Blobs;
 pub use change::{ChangeKind, RecordChange};
 pub use image::Image;
 pub use row::Row;
+pub(crate) use row::{Places, RawValue};
 pub(crate) use table::State;
 pub use table::{Binned, Table};
 
