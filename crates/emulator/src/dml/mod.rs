@@ -126,8 +126,9 @@ impl Org {
     /// Answers one result per write. Without `all_or_none` each write stands on its own, and one that fails changes
     /// nothing. With it, one failure undoes all: the others then answer `ALL_OR_NONE_OPERATION_ROLLED_BACK`.
     pub fn write(&mut self, context: &WriteContext, mut writes: Vec<Write>) -> Vec<WriteResult> {
-        if self.units.is_empty() && self.store.purge_is_due(context.now) {
-            self.purge(context.now);
+        let purge = self.units.is_empty() && self.store.purge_is_due(context.now);
+        if purge {
+            self.store.purge(context.now.saturating_sub(RECYCLE_BIN_MS));
         }
         let schema = Arc::clone(&self.schema);
         let stowed = blob::stow(&schema, &mut self.store.blobs, &mut writes);
@@ -140,6 +141,10 @@ impl Org {
         match self.units.last_mut() {
             Some(unit) => unit.add(undo, changes, kept.into_iter().map(|(_, blob)| blob).collect()),
             None => self.tell(context, changes),
+        }
+        // Not before: contents that these writes bring belong to no record until now.
+        if purge {
+            self.sweep_blobs();
         }
         results
     }

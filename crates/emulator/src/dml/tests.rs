@@ -20,6 +20,7 @@ mod merge;
 mod person;
 mod roll_up;
 mod save;
+mod unit;
 mod upsert;
 
 const NOW: Millis = 1_790_000_000_123;
