@@ -37,6 +37,7 @@ mod files;
 mod keep;
 mod keys;
 mod listen;
+mod rows;
 
 pub(crate) use administrator::ensure_administrator;
 pub use credentials::{Credentials, Identity};
@@ -189,6 +190,7 @@ impl Emulator {
             tokio::spawn(keep)
         });
         tasks.spawn(work_off_jobs(state.clone(), stop.clone()));
+        tasks.spawn(rows::tend(state.clone(), stop.clone()));
         // The key for JWT bearer takes longest, and nobody has it before this function returns: everything else
         // answers meanwhile.
         let jwt_key = match jwt_key.await.map_err(StartError::from).flatten() {

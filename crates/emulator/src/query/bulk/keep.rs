@@ -60,8 +60,9 @@ fn put(store: &Store, record: Option<(ObjectId, RecordId, &Arc<Row>)>, out: &mut
     out.extend(object.0.to_le_bytes());
     out.extend(id.as_bytes());
     if !stored {
-        out.extend((row.packed().len() as u64).to_le_bytes());
-        out.extend(row.packed());
+        let packed = row.packed();
+        out.extend((packed.len() as u64).to_le_bytes());
+        out.extend(&*packed);
     }
 }
 
