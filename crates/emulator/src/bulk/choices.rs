@@ -1,7 +1,8 @@
 //! What Salesforce leaves unconfirmed about Bulk, and what an administrator decides.
 
 /// Settings of the Bulk APIs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Choices {
     /// Whether the administrator has the permission "Bulk API Hard Delete".
     pub hard_delete: bool,

@@ -7,11 +7,12 @@ use tidegate_soql::ast::{FieldSet, Query, SelectItem};
 
 use super::QueryOptions;
 use super::error::{from_parser, malformed};
-use super::expr::{Column, Expr, Record, label, read_at};
+use super::expr::{At, Column, Expr, Record, label, read_at};
 use super::plan::{Shape, plan};
 use super::run::{calendar, env, rows};
 use super::select::{Out, Show};
 use super::value::Cell;
+use crate::formula::{FormulaColumn, fill};
 use crate::schema::{FieldType, ObjectId, Schema};
 use crate::store::Row;
 use crate::{ApiError, Org, RecordId};
@@ -80,17 +81,25 @@ fn select(org: &Org, text: &str, options: &QueryOptions, read: bool) -> Result<B
         column.parent = place(column.column.slot);
     }
     let found = if read { rows(env.world, &plan, None) } else { Vec::new() };
+    // Formulas are computed now, for the rows are written when the records may have changed.
+    let context = env.world.formulas.context(env.world.schema, env.world.store);
+    let formulas_at = |slot: usize| -> Vec<FormulaColumn> {
+        let at = columns.iter().filter(|c| c.column.slot == slot).map(|c| &c.column.at);
+        at.filter_map(|at| if let At::Formula(formula) = at { Some(formula.clone()) } else { None }).collect()
+    };
     let parents = slots
         .iter()
         .map(|slot| {
+            let formulas = formulas_at(*slot);
             let parent = |r: &Record<'_>| {
                 let p = env.world.slot(&plan.source, *r, *slot)?;
-                Some(Parent { object: p.object, id: p.id, row: Arc::clone(p.row) })
+                Some(Parent { object: p.object, id: p.id, row: fill(&context, &formulas, p.id, p.row) })
             };
             found.iter().map(parent).collect()
         })
         .collect();
-    let records = found.iter().map(|r| (r.id, Arc::clone(r.row))).collect();
+    let formulas = formulas_at(0);
+    let records = found.iter().map(|r| (r.id, fill(&context, &formulas, r.id, r.row))).collect();
     let (schema, object) = (Arc::clone(&org.schema), plan.source.object);
     Ok(BulkSelection { schema, object, header, columns, records, parents, paths })
 }
@@ -180,8 +189,8 @@ fn expand_standard(schema: &Schema, query: &mut Query) {
             continue;
         };
         let fields = facts
-            .fields
-            .iter()
+            .enumerate()
+            .map(|(_, f)| f)
             .filter(|f| !f.custom && !matches!(f.ty, FieldType::Address | FieldType::Location | FieldType::Base64));
         query.select.extend(fields.map(|f| {
             let name = Name { text: f.name.clone(), span: *span };

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use crate::schema::{FieldId, ObjectId};
 use crate::{Millis, RecordId, Value};
 
+mod blobs;
 mod change;
 mod image;
 mod index;
@@ -16,6 +17,7 @@ mod maker;
 mod row;
 mod table;
 
+pub use blobs::Blobs;
 pub use change::{ChangeKind, RecordChange};
 pub use image::Image;
 pub(crate) use maker::{Held, Maker};
@@ -27,6 +29,8 @@ pub use table::{Binned, Table};
 /// Every record of the org, live and soft-deleted.
 #[derive(Debug, Default)]
 pub struct Store {
+    /// The bytes of files.
+    pub blobs: Blobs,
     tables: Vec<Table>,
     groups: u64,
     purged_at: Millis,
