@@ -56,7 +56,7 @@ pub(super) fn opportunities(making: &Arc<Making>, org: &mut Org) -> Result<Arc<M
         if rng.one_in(4) {
             sheet.text(c.description, making.remark(rng));
         }
-        let Some(&(stage, probability, closed, won, category, category_name)) = rng.pick(STAGES) else { return None };
+        let &(stage, probability, closed, won, category, category_name) = rng.pick(STAGES)?;
         sheet.text(c.stage, stage);
         sheet.number(c.probability, probability);
         sheet.flag(c.closed, closed);
