@@ -38,6 +38,7 @@ mod keep;
 mod keep_access;
 mod keys;
 mod listen;
+mod rows;
 
 pub(crate) use administrator::{describe_organization, ensure_administrator};
 pub use credentials::{Credentials, Identity};
@@ -196,6 +197,7 @@ impl Emulator {
             tokio::spawn(keep)
         });
         tasks.spawn(work_off_jobs(state.clone(), stop.clone()));
+        tasks.spawn(rows::tend(state.clone(), stop.clone()));
         // The key for JWT bearer takes longest, and nobody has it before this function returns: everything else
         // answers meanwhile.
         let jwt_key = match jwt_key.await.map_err(StartError::from).flatten() {

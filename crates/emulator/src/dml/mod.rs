@@ -106,7 +106,7 @@ pub enum Write {
 }
 
 /// A write that worked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Saved {
     /// The record.
     pub id: RecordId,

@@ -19,6 +19,7 @@ use crate::{ApiError, Org, RecordId};
 
 mod csv;
 mod forms;
+mod keep;
 
 /// The result of a Bulk query: rows held as they were when it ran, their related parents' rows too.
 #[derive(Debug)]

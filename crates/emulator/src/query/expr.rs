@@ -133,7 +133,14 @@ impl<'a> World<'a> {
 
     /// The parent that a hop leads to.
     pub(crate) fn step(&self, from: Record<'a>, hop: &Hop) -> Option<Record<'a>> {
-        let Cell::Id(id) = self.read_at(from, &hop.field) else { return None };
+        let id = match &hop.field {
+            // An id is copied, so that a row that is made when it is looked at need not be held for it.
+            At::Field(field) => from.row.here().get_ref(*field).to_value().as_id()?,
+            at => match self.read_at(from, at) {
+                Cell::Id(id) => id,
+                _ => return None,
+            },
+        };
         let object = match hop.target {
             Some(object) => object,
             None => self.schema.by_prefix(id.prefix())?,

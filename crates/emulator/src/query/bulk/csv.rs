@@ -35,7 +35,8 @@ impl BulkSelection {
         let mut days = Days::default();
         for n in range.start.min(end)..end {
             let Some((id, row)) = self.records.get(n) else { return };
-            places.find(row);
+            let row = row.here();
+            places.find(&row);
             for (at, (column, plain)) in self.columns.iter().zip(&plain).enumerate() {
                 if at > 0 {
                     out.push(delimiter);
@@ -59,7 +60,7 @@ impl BulkSelection {
         let mut left = bytes;
         let rows = self.records.get(start..).unwrap_or_default();
         let fitting = rows.iter().take_while(|(_, row)| {
-            let size = frame + row.packed_len() * 3 / 2;
+            let size = frame + row.len_hint() * 3 / 2;
             let fits = size <= left;
             left = left.saturating_sub(size);
             fits
