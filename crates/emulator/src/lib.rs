@@ -8,6 +8,7 @@
 
 pub mod bulk;
 pub mod clock;
+pub mod currency;
 pub mod dml;
 pub mod error;
 pub mod events;
@@ -20,6 +21,7 @@ pub mod oauth;
 pub mod org;
 pub mod query;
 pub mod schema;
+pub mod search;
 pub mod seed;
 pub mod server;
 pub mod settings;

@@ -105,9 +105,9 @@ fn reads<T: Display + PartialEq + Debug>(
             eprintln!("not run: {} is missing (set TIDEGATE_CONFORMANCE)", path.display());
             return None;
         };
-        let corpus: Value = serde_json::from_str(&text).unwrap();
-        for entry in corpus["queries"].as_array().unwrap() {
-            let source = entry["query"].as_str().unwrap();
+        let corpus: Value = serde_json::from_str(&text).expect("a corpus is JSON");
+        for entry in corpus["queries"].as_array().expect("a list of queries") {
+            let source = entry["query"].as_str().expect("a text");
             let Some(expected) = expected(entry) else { continue };
             let result = parse(source);
             let exception = exceptions.iter().position(|exception| exception.applies(source, expected));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tidegate_soql::ast::{FieldSet, Query, SelectItem};
 
 use super::QueryOptions;
+use super::dates::Calendar;
 use super::error::{from_parser, malformed};
 use super::expr::{Column, Expr, Record, label, read_at};
 use super::plan::{Shape, plan};
@@ -29,6 +30,8 @@ pub struct BulkSelection {
     records: Vec<(RecordId, Arc<Row>)>,
     /// For each parent that is shown, the parent of each record.
     parents: Vec<Vec<Option<Parent>>>,
+    /// How the user reads numbers and dates, for `FORMAT`.
+    calendar: Calendar,
 }
 
 #[derive(Debug)]
@@ -86,7 +89,8 @@ fn select(org: &Org, text: &str, options: &QueryOptions, read: bool) -> Result<B
         })
         .collect();
     let records = found.iter().map(|r| (r.id, Arc::clone(r.row))).collect();
-    Ok(BulkSelection { schema: Arc::clone(&org.schema), object: plan.source.object, header, columns, records, parents })
+    let object = plan.source.object;
+    Ok(BulkSelection { schema: Arc::clone(&org.schema), object, header, columns, records, parents, calendar })
 }
 
 impl BulkSelection {
@@ -148,7 +152,7 @@ impl BulkSelection {
                     cell = label(&self.schema, &column.column, cell);
                 }
                 line.push('"');
-                push_cell(&mut line, cell, column.show);
+                push_cell(&mut line, cell, column.show, &self.calendar);
                 line.push('"');
             }
             line.push_str(line_ending);
@@ -157,9 +161,9 @@ impl BulkSelection {
     }
 }
 
-fn push_cell(out: &mut String, cell: Cell<'_>, show: Show) {
+fn push_cell(out: &mut String, cell: Cell<'_>, show: Show, calendar: &Calendar) {
     if let Show::Formatted(ty) = show {
-        return push_text(out, &super::format::formatted(cell, ty));
+        return push_text(out, &super::format::formatted(cell, ty, calendar, None));
     }
     match cell {
         Cell::Null if show == Show::Plain(FieldType::Boolean) => out.push_str("false"),

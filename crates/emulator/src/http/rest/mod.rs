@@ -10,6 +10,7 @@ mod query;
 mod record;
 mod replication;
 mod resources;
+mod search;
 mod upsert;
 
 #[cfg(test)]
@@ -47,11 +48,9 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("knowledgemanagement", "Knowledge"),
     ("licensing", "licensing"),
     ("metadata", "metadata deployment over REST"),
-    ("parameterizedsearch", "search"),
     ("process", "process rules and approvals"),
     ("quickactions", "quick actions"),
     ("recent", "recently viewed records"),
-    ("search", "search"),
     ("support", "support"),
     ("tabs", "tabs"),
     ("theme", "theme"),
@@ -145,6 +144,15 @@ fn route(call: &Call) -> Answer {
         (Get, ["query"]) => query::query(call, false),
         (Get, ["queryall"]) => query::query(call, true),
         (Get, ["query" | "queryall", _]) => query::more(call, at(1)),
+        (Get, ["search"]) => search::search(call),
+        (Get | Post, ["parameterizedsearch"]) => search::parameterized(call),
+        (Get, ["search", "scopeorder"]) => search::scope_order(call),
+        (Get, ["search", "layout"]) => search::layout(call),
+        (Get, ["search", "suggestions"]) => search::suggestions(call),
+        (_, ["search"] | ["search", "scopeorder" | "layout" | "suggestions"]) => {
+            Err(not_allowed(call, "GET,HEAD").into())
+        }
+        (_, ["parameterizedsearch"]) => Err(not_allowed(call, "GET,HEAD,POST").into()),
         (Get, ["limits"]) => resources::limits(call),
         (Get, ["limits", "recordcount"]) => resources::record_count(call),
         (_, [] | ["query" | "queryall" | "limits", ..]) => Err(not_allowed(call, "GET,HEAD").into()),

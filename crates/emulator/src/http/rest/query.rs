@@ -8,6 +8,7 @@ use crate::query;
 /// `GET /query?q=`, `GET /queryAll?q=`; with `columns=true` the columns, with `explain=` the plans.
 pub(super) fn query(call: &Call, all: bool) -> Answer {
     let options = call.query_options(all);
+    let now = call.state.now();
     let org = call.state.org.read();
     if let Some(text) = call.param("explain") {
         return Ok(call.answer(200, &query::explain(&org, text, &options)?));
@@ -17,6 +18,10 @@ pub(super) fn query(call: &Call, all: bool) -> Answer {
         return Ok(call.answer(200, &query::columns(&org, text, &options)?));
     }
     let page = query::run(&org, text, &options)?;
+    if let Some(views) = &page.views {
+        drop(org);
+        views.note(&mut call.state.org.write(), call.session.user, now);
+    }
     Ok(call.answer_text(200, page.json))
 }
 

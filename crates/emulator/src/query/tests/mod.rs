@@ -1,6 +1,7 @@
 //! The evaluator through its front door, over a small org written through DML.
 
 mod bulk;
+mod clauses;
 mod errors;
 mod model;
 mod pages;
@@ -66,14 +67,14 @@ pub(super) fn context(org: &Org) -> WriteContext {
 }
 
 /// Creates a record and gives its id.
-pub(super) fn create(org: &mut Org, object: &str, fields: Json) -> String {
+pub(crate) fn create(org: &mut Org, object: &str, fields: Json) -> String {
     let (object, _) = org.schema.find(object).unwrap();
     let fields = fields.as_object().unwrap().iter().map(|(k, v)| (k.clone(), Input::Json(v.clone()))).collect();
     let saved = org.write(&context(org), vec![Write::Create { object, fields }]);
     saved.into_iter().next().unwrap().unwrap().id.to_string()
 }
 
-pub(super) fn delete(org: &mut Org, id: &str) {
+pub(crate) fn delete(org: &mut Org, id: &str) {
     let id = RecordId::parse(id).unwrap();
     let object = org.schema.by_prefix(id.prefix()).unwrap();
     org.write(&context(org), vec![Write::Delete { object, id }]).remove(0).unwrap();

@@ -211,7 +211,7 @@ fn shapes() {
         ),
         (
             "SELECT toLabel(State__c), FORMAT(Total__c) t FROM Invoice__c WHERE Name = 'I1'",
-            json!([{"State__c": "Open", "t": "$100.50"}]),
+            json!([{"State__c": "Open", "t": "100,50\u{a0}$"}]),
         ),
         ("SELECT Name FROM Contact WHERE ReportsTo.Account.Name = 'Acme'", json!([{"Name": "Roe"}])),
     ] {
