@@ -160,6 +160,8 @@ impl<'a> World<'a> {
     pub(crate) fn column(&self, source: &Source, base: Record<'a>, column: &Column) -> Cell<'a> {
         match self.slot(source, base, column.slot) {
             Some(record) => self.read_at(record, &column.at),
+            // A checkbox is never null: behind a missing parent it is false.
+            None if column.ty == FieldType::Boolean => Cell::Bool(false),
             None => Cell::Null,
         }
     }

@@ -206,6 +206,11 @@ pub(crate) fn push_group<'a>(out: &mut String, env: &Env<'a>, spec: &Groups, gro
         }
         // Aggregates are in the corporate currency.
         let iso = env.calendar.currencies.as_ref().map(|currencies| currencies.corporate.as_str());
+        if cell.is_null() {
+            // A key that is summed over is null, a checkbox too.
+            out.push_str("null");
+            continue;
+        }
         push_cell(out, cell, *show, env.calendar, iso);
     }
     out.push('}');
