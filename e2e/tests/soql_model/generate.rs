@@ -116,7 +116,9 @@ fn condition(root: &Object, random: &mut Random, depth: usize, free: bool, joins
 }
 
 fn comparison(root: &Object, random: &mut Random, free: bool, joins: &mut usize) -> String {
-    if free && *joins > 0 && random.one_in(4)
+    if free
+        && *joins > 0
+        && random.one_in(4)
         && let Some(join) = semi_join(root, random)
     {
         *joins -= 1;
@@ -198,7 +200,9 @@ pub(crate) fn test(path: &str, kind: Kind, random: &mut Random) -> String {
             }
         }
         Kind::Number => {
-            let number = |random: &mut Random| (random.pick(&["-3.5", "0", "1", "2.00", "2.5", "10", "99.99", "500"])).to_owned();
+            let number = |random: &mut Random| {
+                (random.pick(&["-3.5", "0", "1", "2.00", "2.5", "10", "99.99", "500"])).to_owned()
+            };
             if random.one_in(4) {
                 format!("{path} {within} {}", list(random, number, true))
             } else {
@@ -218,7 +222,13 @@ pub(crate) fn test(path: &str, kind: Kind, random: &mut Random) -> String {
         Kind::Id | Kind::Reference(_) => {
             // Ids of the emulator's own counting: some are there.
             let prefix = match kind {
-                Kind::Reference(of) => if of == "Firm__c" { "a10" } else { "a11" },
+                Kind::Reference(of) => {
+                    if of == "Firm__c" {
+                        "a10"
+                    } else {
+                        "a11"
+                    }
+                }
                 _ => random.pick(&["a10", "a11", "a12"]),
             };
             let id = |random: &mut Random| {
@@ -275,7 +285,11 @@ pub(crate) fn date_literal(random: &mut Random) -> String {
 fn semi_join(root: &Object, random: &mut Random) -> Option<String> {
     let (left, inner_field, inner) = match root.name {
         "Firm__c" => random.pick(&[("Id", "Firm__c", "Item__c")]),
-        "Item__c" => random.pick(&[("Id", "Item__c", "Line__c"), ("Firm__c", "Id", "Firm__c"), ("Firm__c", "Parent__c", "Firm__c")]),
+        "Item__c" => random.pick(&[
+            ("Id", "Item__c", "Line__c"),
+            ("Firm__c", "Id", "Firm__c"),
+            ("Firm__c", "Parent__c", "Firm__c"),
+        ]),
         "Line__c" => random.pick(&[("Item__c", "Id", "Item__c")]),
         _ => return None,
     };
@@ -355,4 +369,3 @@ fn grouped(root: &Object, random: &mut Random) -> String {
     let filter = filter(root, random);
     format!("SELECT {} FROM {}{filter} GROUP BY {by}{having}{tail}", select.join(", "), root.name)
 }
-

@@ -87,18 +87,25 @@ const KINDS: [(&str, &str); 14] = [
 fn check(world: &World, text: &str) -> Result<usize, String> {
     let tree = tidegate_soql::parse(text).map_err(|e| format!("{text}\n{}", e.render(text)))?;
     let sql = translate(&tree);
-    let page = query::run(&world.org, text, &world.options()).map_err(|e| format!("{text}\n{}: {}", e.code, e.message))?;
+    let page =
+        query::run(&world.org, text, &world.options()).map_err(|e| format!("{text}\n{}: {}", e.code, e.message))?;
     let answer: Json = serde_json::from_str(&page.json).map_err(|e| format!("{text}\n{e}"))?;
     let tell = |what: String| format!("{text}\n{}\n{what}", sql.text);
     if sql.columns.is_empty() {
         let count: i64 = world.sql.query_row(&sql.text, [], |row| row.get(0)).map_err(|e| tell(e.to_string()))?;
         let same = answer["totalSize"].as_i64() == Some(count);
-        return if same { Ok(count as usize) } else { Err(tell(format!("{} instead of {count}", answer["totalSize"]))) };
+        return if same {
+            Ok(count as usize)
+        } else {
+            Err(tell(format!("{} instead of {count}", answer["totalSize"])))
+        };
     }
     let mut expected = modelled(world, &sql).map_err(&tell)?;
     let records = answer["records"].as_array().ok_or_else(|| tell("no records".to_owned()))?;
-    let mut found: Vec<Vec<String>> =
-        records.iter().map(|record| sql.columns.iter().map(|(key, shown)| value_at(record, key, *shown)).collect()).collect();
+    let mut found: Vec<Vec<String>> = records
+        .iter()
+        .map(|record| sql.columns.iter().map(|(key, shown)| value_at(record, key, *shown)).collect())
+        .collect();
     if let Some((key, _)) = &sql.children {
         for (record, row) in records.iter().zip(&mut found) {
             row.push(ids(&record[key]));

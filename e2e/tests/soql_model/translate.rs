@@ -267,7 +267,8 @@ fn compare(left: &Expr, comparison: &Comparison) -> String {
             let field = scope.field(path).raw;
             let condition = scope.filter(inner.condition.as_ref());
             let from = scope.from();
-            let found = format!("COALESCE({key} IN (SELECT {field} FROM {from} WHERE {condition} AND {field} IS NOT NULL), 0)");
+            let found =
+                format!("COALESCE({key} IN (SELECT {field} FROM {from} WHERE {condition} AND {field} IS NOT NULL), 0)");
             // An anti-join keeps rows without a value.
             if comparison.operator == Operator::In { found } else { format!("(NOT {found})") }
         }
@@ -275,7 +276,11 @@ fn compare(left: &Expr, comparison: &Comparison) -> String {
             let (nulls, values): (Vec<&Value>, Vec<&Value>) =
                 values.iter().partition(|value| value.literal == Literal::Null);
             let listed: Vec<String> = values.iter().map(|value| literal(left.kind, value)).collect();
-            let mut found = if listed.is_empty() { "0".to_owned() } else { format!("COALESCE({key} IN ({}), 0)", listed.join(", ")) };
+            let mut found = if listed.is_empty() {
+                "0".to_owned()
+            } else {
+                format!("COALESCE({key} IN ({}), 0)", listed.join(", "))
+            };
             if !nulls.is_empty() {
                 found = format!("({found} OR {key} IS NULL)");
             }
@@ -400,7 +405,9 @@ fn grouped(query: &Query, mut scope: Scope, condition: String) -> Sql {
     // Each set of keys that is grouped by; the others are summed over.
     let sets: Vec<Vec<bool>> = match &query.group_by {
         Some(GroupBy::Rollup(_)) => (0..=n).map(|kept| (0..n).map(|k| k < kept).collect()).collect(),
-        Some(GroupBy::Cube(_)) => (0..1_usize << n).map(|bits| (0..n).map(|k| bits & (1 << k) != 0).collect()).collect(),
+        Some(GroupBy::Cube(_)) => {
+            (0..1_usize << n).map(|bits| (0..n).map(|k| bits & (1 << k) != 0).collect()).collect()
+        }
         _ => vec![vec![true; n]],
     };
     let exprs: Vec<Expr> = keys.iter().map(|key| scope.operand(key)).collect();

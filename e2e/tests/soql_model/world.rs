@@ -130,8 +130,26 @@ impl Object {
 
 /// Texts with what could go wrong: cases, signs of patterns and quotes, letters beyond ASCII.
 pub(crate) const TEXTS: &[&str] = &[
-    "alpha", "Alpha", "ALPHA two", "beta", "b_ta", "b%ta", "100%", "Zürich", "ZÜRICH", "straße", "STRASSE", "it's",
-    "back\\slash", "\"quoted\"", "日本", "étude", "Etude", "z", "Å", "a;b",
+    "alpha",
+    "Alpha",
+    "ALPHA two",
+    "beta",
+    "b_ta",
+    "b%ta",
+    "100%",
+    "Zürich",
+    "ZÜRICH",
+    "straße",
+    "STRASSE",
+    "it's",
+    "back\\slash",
+    "\"quoted\"",
+    "日本",
+    "étude",
+    "Etude",
+    "z",
+    "Å",
+    "a;b",
 ];
 
 pub(crate) struct World {
@@ -263,7 +281,9 @@ pub(crate) fn value(kind: Kind, parents: &[String], random: &mut Random) -> Json
         Kind::Bool => json!(random.one_in(2)),
         Kind::Date => json!(day(random).to_string()),
         Kind::DateTime => json!(instant(random).to_string()),
-        Kind::Id | Kind::Reference(_) => parents.get(random.below(parents.len().max(1))).map_or(Json::Null, |id| json!(id)),
+        Kind::Id | Kind::Reference(_) => {
+            parents.get(random.below(parents.len().max(1))).map_or(Json::Null, |id| json!(id))
+        }
     }
 }
 
@@ -311,7 +331,12 @@ fn empty_org() -> Org {
     let mut org = Org { schema: Arc::new(schema), ..Org::default() };
     let admin = org.settings.admin_id;
     let text = |text: &str| Value::Text(text.to_owned());
-    put(&mut org, "User", admin, &[("Name", text("Ada")), ("TimeZoneSidKey", text(ZONE)), ("LocaleSidKey", text("en_US"))]);
+    put(
+        &mut org,
+        "User",
+        admin,
+        &[("Name", text("Ada")), ("TimeZoneSidKey", text(ZONE)), ("LocaleSidKey", text("en_US"))],
+    );
     let org_id = org.settings.org_id;
     put(&mut org, "Organization", org_id, &[("FiscalYearStartMonth", Value::Int(i64::from(FISCAL_MONTH)))]);
     org

@@ -9,9 +9,9 @@ use rust_decimal::Decimal;
 
 use super::expr::{At, Column, cell};
 use super::value::Cell;
+use crate::RecordId;
 use crate::schema::{FieldId, FieldType, ObjectId, Schema};
 use crate::store::Store;
-use crate::RecordId;
 
 /// The currencies of an org with several, as one user sees them.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,13 +75,12 @@ impl Currencies {
         }
         let corporate = corporate_iso?;
         let (users, user_facts) = schema.find("User")?;
-        let own = user_facts
-            .field("DefaultCurrencyIsoCode")
-            .or_else(|| user_facts.field("CurrencyIsoCode"))
-            .and_then(|(field, _)| match cell(store.get(users, user)?, field) {
+        let own = user_facts.field("DefaultCurrencyIsoCode").or_else(|| user_facts.field("CurrencyIsoCode")).and_then(
+            |(field, _)| match cell(store.get(users, user)?, field) {
                 Cell::Text(iso) => Some(iso.to_owned()),
                 _ => None,
-            });
+            },
+        );
         let user = own.unwrap_or_else(|| corporate.clone());
         Some(Self { entries: Arc::new(entries), corporate, user })
     }

@@ -200,9 +200,7 @@ fn can_use_index(check: &Check, custom: bool) -> bool {
     match check {
         Check::Null(null) => *null && !custom,
         Check::Compare { op: Relation::Ne, .. } | Check::Range { op: Relation::Ne, .. } => false,
-        Check::Compare { op, value, .. } => {
-            *op == Relation::Eq || !matches!(value, super::value::Const::Text(_))
-        }
+        Check::Compare { op, value, .. } => *op == Relation::Eq || !matches!(value, super::value::Const::Text(_)),
         Check::In { negate, .. }
         | Check::InIds { negate, .. }
         | Check::InRanges { negate, .. }

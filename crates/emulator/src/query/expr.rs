@@ -255,10 +255,12 @@ fn arithmetic(left: Cell<'_>, minus: bool, right: Cell<'_>) -> Cell<'static> {
         (Cell::DateTime(a), Cell::DateTime(b)) if minus => {
             a.checked_sub(*b).map(|ms| Cell::Decimal(Decimal::from(ms) / Decimal::from(DAY_MS)))
         }
-        (Cell::Date(date), number) => exact(number).and_then(days).and_then(|ms| {
-            date.checked_add(jiff::SignedDuration::from_millis(ms)).ok().map(Cell::Date)
-        }),
-        (Cell::DateTime(at), number) => exact(number).and_then(days).and_then(|ms| Some(Cell::DateTime(at.checked_add(ms)?))),
+        (Cell::Date(date), number) => exact(number)
+            .and_then(days)
+            .and_then(|ms| date.checked_add(jiff::SignedDuration::from_millis(ms)).ok().map(Cell::Date)),
+        (Cell::DateTime(at), number) => {
+            exact(number).and_then(days).and_then(|ms| Some(Cell::DateTime(at.checked_add(ms)?)))
+        }
         (a, b) => match (exact(a), exact(b)) {
             (Some(a), Some(b)) => if minus { a.checked_sub(b) } else { a.checked_add(b) }.map(Cell::Decimal),
             _ => None,

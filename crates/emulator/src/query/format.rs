@@ -74,6 +74,9 @@ mod tests {
         }
         let text = formatted(decimal("1234.50"), FieldType::Currency, &at("UTC", "en_US"), Some("GBP"));
         assert_eq!(text, "GBP 1,234.50");
-        assert_eq!(formatted(Cell::Date(jiff::civil::date(2026, 1, 2)), FieldType::Date, &at("UTC", "xx"), None), "1/2/2026");
+        assert_eq!(
+            formatted(Cell::Date(jiff::civil::date(2026, 1, 2)), FieldType::Date, &at("UTC", "xx"), None),
+            "1/2/2026"
+        );
     }
 }

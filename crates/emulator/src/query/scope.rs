@@ -40,7 +40,11 @@ pub(super) fn scope_filter(env: &Env<'_>, resolver: &Resolver<'_>, scope: &Name)
         // Rows that others own and this user has created: work given away.
         ("delegated", Some(owner)) => {
             let Some((creator, _)) = object.field("CreatedById") else { return unsupported() };
-            is_one_of(resolver, creator, vec![env.user]).and(Filter::Not(Box::new(is_one_of(resolver, owner, vec![env.user]))))
+            is_one_of(resolver, creator, vec![env.user]).and(Filter::Not(Box::new(is_one_of(
+                resolver,
+                owner,
+                vec![env.user],
+            ))))
         }
         ("mine_and_my_groups", Some(owner)) => is_one_of(resolver, owner, groups_of(env, true)),
         ("queue_owned", Some(owner)) => owned_by(resolver, owner, *b"00G"),

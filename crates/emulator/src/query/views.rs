@@ -29,7 +29,8 @@ impl Views {
     /// Notes them: `LastViewedDate` and `LastReferencedDate` move for a view, the latter alone for a reference
     /// (documented). It is no save: neither `SystemModstamp` nor an event tells of it.
     pub fn note(&self, org: &mut Org, user: RecordId, now: Millis) {
-        let fields: &[&str] = if self.viewed { &["LastViewedDate", "LastReferencedDate"] } else { &["LastReferencedDate"] };
+        let fields: &[&str] =
+            if self.viewed { &["LastViewedDate", "LastReferencedDate"] } else { &["LastReferencedDate"] };
         note(org, self, fields, user, now);
     }
 }

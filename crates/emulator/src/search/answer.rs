@@ -251,9 +251,10 @@ impl<'o> Context<'o> {
             return false;
         };
         let store = &self.org.store;
-        store.children(entries, of, product).into_iter().any(|id| {
-            store.get(entries, id).is_some_and(|row| row.get_ref(within) == ValueRef::Id(book))
-        })
+        store
+            .children(entries, of, product)
+            .into_iter()
+            .any(|id| store.get(entries, id).is_some_and(|row| row.get_ref(within) == ValueRef::Id(book)))
     }
 
     /// Adds what `WITH HIGHLIGHT` and `WITH SNIPPET` ask for.

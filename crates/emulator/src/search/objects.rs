@@ -202,9 +202,10 @@ pub fn suggestions(
     let pattern = words.join(" ");
     let mut records = Vec::new();
     for name in objects {
-        let (object, facts) = org.schema.find(name).ok_or_else(|| {
-            ApiError::new("INVALID_TYPE", format!("sObject type '{name}' is not supported."))
-        })?;
+        let (object, facts) = org
+            .schema
+            .find(name)
+            .ok_or_else(|| ApiError::new("INVALID_TYPE", format!("sObject type '{name}' is not supported.")))?;
         let Some(title) = name_field(facts) else { continue };
         let mut asked: Vec<String> = vec!["Id".into(), facts.field_at(title).name.clone()];
         for field in fields {

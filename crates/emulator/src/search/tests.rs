@@ -13,11 +13,23 @@ fn options(org: &Org) -> QueryOptions {
 
 fn org() -> Org {
     let mut org = empty_org();
-    let acme = create(&mut org, "Account", json!({"Name": "Acme Corp.", "Phone": "(415) 555-1212", "Description": "Makes everything"}));
+    let acme = create(
+        &mut org,
+        "Account",
+        json!({"Name": "Acme Corp.", "Phone": "(415) 555-1212", "Description": "Makes everything"}),
+    );
     create(&mut org, "Account", json!({"Name": "Zeta", "Description": "Once part of ACME", "Website": "zeta.example"}));
-    create(&mut org, "Contact", json!({"LastName": "Acmeson", "FirstName": "Ann", "Email": "ann@acme.example", "AccountId": acme}));
+    create(
+        &mut org,
+        "Contact",
+        json!({"LastName": "Acmeson", "FirstName": "Ann", "Email": "ann@acme.example", "AccountId": acme}),
+    );
     create(&mut org, "Contact", json!({"LastName": "Lee", "FirstName": "Bo", "Email": "bo@zeta.example"}));
-    create(&mut org, "Case", json!({"Subject": "Broken anvil", "Description": "The anvil from Acme fell on me. Again an anvil."}));
+    create(
+        &mut org,
+        "Case",
+        json!({"Subject": "Broken anvil", "Description": "The anvil from Acme fell on me. Again an anvil."}),
+    );
     let gone = create(&mut org, "Account", json!({"Name": "Acme Gone"}));
     delete(&mut org, &gone);
     org
@@ -52,7 +64,11 @@ fn records_come_by_object_with_names_before_other_fields() {
 fn groups_of_fields_are_searched_alone() {
     let org = org();
     let names = |group: &str, text: &str| {
-        values(&search(&org, &format!("FIND {{{text}}} IN {group} FIELDS RETURNING Account(Name), Contact(Name)")).unwrap(), "Name")
+        values(
+            &search(&org, &format!("FIND {{{text}}} IN {group} FIELDS RETURNING Account(Name), Contact(Name)"))
+                .unwrap(),
+            "Name",
+        )
     };
     assert_eq!(names("NAME", "acme"), ["Acme Corp."]);
     assert_eq!(names("NAME", "acme*"), ["Acme Corp.", "Ann Acmeson"]);
@@ -82,8 +98,16 @@ fn clauses_of_an_object_are_those_of_a_query() {
         ("FIND {acme} RETURNING Account(Nmae)", "INVALID_FIELD", "ERROR at Row:1:Column:31\nNo such column 'Nmae'"),
         ("FIND {acme} RETURNING Account(COUNT(Id))", "MALFORMED_QUERY", "aggregate functions are not allowed"),
         ("FIND {acme} RETURNING RecordType(Name)", "INVALID_TYPE_FOR_OPERATION", "does not support search"),
-        ("FIND {acme} RETURNING Account(Id OFFSET 1), Contact", "MALFORMED_SEARCH", "OFFSET is allowed with one object"),
-        ("FIND {acme} RETURNING Account(Id USING ListView=Mine)", "MALFORMED_SEARCH", "List view 'Mine' does not exist"),
+        (
+            "FIND {acme} RETURNING Account(Id OFFSET 1), Contact",
+            "MALFORMED_SEARCH",
+            "OFFSET is allowed with one object",
+        ),
+        (
+            "FIND {acme} RETURNING Account(Id USING ListView=Mine)",
+            "MALFORMED_SEARCH",
+            "List view 'Mine' does not exist",
+        ),
         ("FIND {acme} RETURNING Account(Id WHERE)", "MALFORMED_SEARCH", "unexpected token: ')'"),
         ("FIND {acme} WITH DIVISION = 'North'", "MALFORMED_SEARCH", "Division 'North' does not exist"),
         ("FIND {acme} RETURNING Account LIMIT :n", "MALFORMED_SEARCH", "unexpected token"),
@@ -97,7 +121,8 @@ fn clauses_of_an_object_are_those_of_a_query() {
 #[test]
 fn with_clauses_add_to_the_answer() {
     let org = org();
-    let found = search(&org, "FIND {acme} RETURNING Account(Name, Description) WITH HIGHLIGHT WITH METADATA='LABELS'").unwrap();
+    let found =
+        search(&org, "FIND {acme} RETURNING Account(Name, Description) WITH HIGHLIGHT WITH METADATA='LABELS'").unwrap();
     assert_eq!(found["searchRecords"][0]["highlight.Name"], "<mark>Acme</mark> Corp.");
     assert_eq!(found["searchRecords"][1]["highlight.Description"], "Once part of <mark>ACME</mark>");
     assert_eq!(found["searchRecords"][1].get("highlight.Name"), None);
@@ -144,13 +169,17 @@ fn a_search_by_parameters_is_the_same_search() {
     let asked = ParameterizedSearch {
         q: "acme".to_owned(),
         fields: vec!["Id".to_owned(), "Name".to_owned()],
-        objects: vec![SearchedObject { condition: Some("Phone != null".to_owned()), ..object("Account") }, object("Contact")],
+        objects: vec![
+            SearchedObject { condition: Some("Phone != null".to_owned()), ..object("Account") },
+            object("Contact"),
+        ],
         ..ParameterizedSearch::default()
     };
     assert_eq!(values(&asked.run(&org, &options(&org)).unwrap(), "Name"), ["Acme Corp.", "Ann Acmeson"]);
     // Text that is no search by SOSL's rules is still text.
     for (q, found) in [("acme (corp", 1), ("\"acme", 2), ("acme {corp}", 1), ("acme & corp", 1)] {
-        let asked = ParameterizedSearch { q: q.to_owned(), objects: vec![object("Account")], ..ParameterizedSearch::default() };
+        let asked =
+            ParameterizedSearch { q: q.to_owned(), objects: vec![object("Account")], ..ParameterizedSearch::default() };
         assert_eq!(values(&asked.run(&org, &options(&org)).unwrap(), "Id").len(), found, "{q}");
     }
     let asked = ParameterizedSearch { q: "acme".into(), fields: vec!["Id".into()], ..ParameterizedSearch::default() };

@@ -262,10 +262,13 @@ mod tests {
 
     #[test]
     fn short_and_empty_searches_are_told() {
-        let wanted = |search: &str| Wanted::new(&tidegate_soql::parse_sosl(&format!("FIND {{{search}}}")).unwrap().find);
+        let wanted =
+            |search: &str| Wanted::new(&tidegate_soql::parse_sosl(&format!("FIND {{{search}}}")).unwrap().find);
         assert!(wanted(r"\-").is_none());
         assert!(wanted("*").is_none());
-        for (search, long) in [("a", false), ("a*", false), ("ab", true), ("a b", false), ("\"a b\"", true), ("a OR bc", true)] {
+        for (search, long) in
+            [("a", false), ("a*", false), ("ab", true), ("a b", false), ("\"a b\"", true), ("a OR bc", true)]
+        {
             assert_eq!(wanted(search).unwrap().is_long_enough(), long, "{search}");
         }
     }

@@ -187,8 +187,8 @@ fn from_body(body: &Json) -> Result<ParameterizedSearch, ApiError> {
     };
     let mut objects = Vec::new();
     for entry in body.get("sobjects").and_then(Json::as_array).into_iter().flatten() {
-        let name = text(entry, "name")
-            .ok_or_else(|| ApiError::new("MISSING_ARGUMENT", "each of sobjects needs its name"))?;
+        let name =
+            text(entry, "name").ok_or_else(|| ApiError::new("MISSING_ARGUMENT", "each of sobjects needs its name"))?;
         objects.push(SearchedObject {
             name,
             fields: list(entry, "fields"),

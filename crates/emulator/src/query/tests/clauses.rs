@@ -45,7 +45,11 @@ fn two_currencies() -> Org {
 #[test]
 fn amounts_are_converted_compared_added_and_ordered_across_currencies() {
     let mut org = two_currencies();
-    let answer = query(&org, "SELECT Name, CurrencyIsoCode, Total__c, convertCurrency(Total__c) own FROM Invoice__c ORDER BY Name").unwrap();
+    let answer = query(
+        &org,
+        "SELECT Name, CurrencyIsoCode, Total__c, convertCurrency(Total__c) own FROM Invoice__c ORDER BY Name",
+    )
+    .unwrap();
     let own: Vec<&Json> = answer["records"].as_array().unwrap().iter().map(|r| &r["own"]).collect();
     assert_eq!(own, [&json!(100.0), &json!(125.0), &json!(60.0), &Json::Null]);
     assert_eq!(answer["records"][3]["CurrencyIsoCode"], "USD", "a new record gets the corporate currency");
@@ -53,7 +57,11 @@ fn amounts_are_converted_compared_added_and_ordered_across_currencies() {
     assert_eq!(names(&org, "SELECT Name FROM Invoice__c WHERE Total__c > USD100 ORDER BY Name"), ["B"]);
     assert_eq!(names(&org, "SELECT Name FROM Invoice__c WHERE Total__c >= EUR80 ORDER BY Name"), ["A", "B"]);
     assert_eq!(names(&org, "SELECT Name FROM Invoice__c WHERE Total__c IN (JPY9000, EUR80) ORDER BY Name"), ["A", "C"]);
-    assert_eq!(names(&org, "SELECT Name FROM Invoice__c WHERE Total__c > 100 ORDER BY Name"), ["C"], "a bare number is the record's own amount");
+    assert_eq!(
+        names(&org, "SELECT Name FROM Invoice__c WHERE Total__c > 100 ORDER BY Name"),
+        ["C"],
+        "a bare number is the record's own amount"
+    );
     assert_eq!(names(&org, "SELECT Name FROM Invoice__c WHERE Total__c != null ORDER BY Total__c"), ["C", "A", "B"]);
     let sums = query(&org, "SELECT SUM(Total__c) s, MAX(Total__c) m FROM Invoice__c").unwrap();
     assert_eq!((&sums["records"][0]["s"], &sums["records"][0]["m"]), (&json!(285.0), &json!(125.0)));
@@ -73,22 +81,56 @@ fn amounts_are_converted_compared_added_and_ordered_across_currencies() {
 #[test]
 fn currencies_have_their_rules() {
     let org = two_currencies();
-    refused(&org, "SELECT Name FROM Invoice__c WHERE Total__c > GBP5", "INVALID_FIELD", "the currency GBP is not active");
+    refused(
+        &org,
+        "SELECT Name FROM Invoice__c WHERE Total__c > GBP5",
+        "INVALID_FIELD",
+        "the currency GBP is not active",
+    );
     refused(&org, "SELECT Name FROM Invoice__c WHERE Total__c IN (USD5, 6)", "MALFORMED_QUERY", "can not be mixed");
     refused(&org, "SELECT Name FROM Invoice__c WHERE Count__c = USD5", "INVALID_FIELD", "can not be compared");
-    refused(&org, "SELECT Name FROM Invoice__c ORDER BY convertCurrency(Total__c)", "MALFORMED_QUERY", "not allowed in ORDER BY");
-    refused(&org, "SELECT Name FROM Invoice__c WHERE convertCurrency(Total__c) > 5", "MALFORMED_QUERY", "not allowed in WHERE");
-    refused(&org, "SELECT Name, SUM(Total__c) FROM Invoice__c GROUP BY Name HAVING SUM(Total__c) > USD5", "INVALID_FIELD", "can not be compared");
+    refused(
+        &org,
+        "SELECT Name FROM Invoice__c ORDER BY convertCurrency(Total__c)",
+        "MALFORMED_QUERY",
+        "not allowed in ORDER BY",
+    );
+    refused(
+        &org,
+        "SELECT Name FROM Invoice__c WHERE convertCurrency(Total__c) > 5",
+        "MALFORMED_QUERY",
+        "not allowed in WHERE",
+    );
+    refused(
+        &org,
+        "SELECT Name, SUM(Total__c) FROM Invoice__c GROUP BY Name HAVING SUM(Total__c) > USD5",
+        "INVALID_FIELD",
+        "can not be compared",
+    );
     let org = empty_org();
-    refused(&org, "SELECT convertCurrency(Total__c) FROM Invoice__c", "INVALID_FIELD", "only for orgs with several currencies");
-    refused(&org, "SELECT Name FROM Invoice__c WHERE Total__c > USD5", "INVALID_FIELD", "only for orgs with several currencies");
+    refused(
+        &org,
+        "SELECT convertCurrency(Total__c) FROM Invoice__c",
+        "INVALID_FIELD",
+        "only for orgs with several currencies",
+    );
+    refused(
+        &org,
+        "SELECT Name FROM Invoice__c WHERE Total__c > USD5",
+        "INVALID_FIELD",
+        "only for orgs with several currencies",
+    );
     refused(&org, "SELECT Id FROM CurrencyType", "INVALID_TYPE", "CurrencyType");
 }
 
 #[test]
 fn format_is_for_the_user() {
     let mut org = empty_org();
-    create(&mut org, "Invoice__c", json!({"Name": "A", "Total__c": 1234.5, "Due__c": "2026-05-03", "Sent__c": "2026-05-03T22:30:00Z", "At__c": "13:05:00.000Z"}));
+    create(
+        &mut org,
+        "Invoice__c",
+        json!({"Name": "A", "Total__c": 1234.5, "Due__c": "2026-05-03", "Sent__c": "2026-05-03T22:30:00Z", "At__c": "13:05:00.000Z"}),
+    );
     let text = "SELECT FORMAT(Total__c) t, FORMAT(Due__c) d, FORMAT(Sent__c) s, FORMAT(At__c) a FROM Invoice__c";
     let answer = query(&org, text).unwrap();
     let record = &answer["records"][0];
@@ -104,17 +146,39 @@ fn format_is_for_the_user() {
 #[test]
 fn formulas_compare_two_fields() {
     let mut org = empty_org();
-    create(&mut org, "Invoice__c", json!({"Name": "A", "Total__c": 10, "Count__c": 3, "Due__c": "2026-05-03", "Sent__c": "2026-05-03T12:00:00Z"}));
+    create(
+        &mut org,
+        "Invoice__c",
+        json!({"Name": "A", "Total__c": 10, "Count__c": 3, "Due__c": "2026-05-03", "Sent__c": "2026-05-03T12:00:00Z"}),
+    );
     create(&mut org, "Invoice__c", json!({"Name": "B", "Total__c": 4, "Count__c": 3, "Due__c": "2026-06-01"}));
     create(&mut org, "Invoice__c", json!({"Name": "C", "Total__c": 4}));
     assert_eq!(names(&org, "SELECT Name FROM Invoice__c WHERE FORMULA('Total__c - Count__c') > 1"), ["A"]);
-    assert_eq!(names(&org, "SELECT Name FROM Invoice__c WHERE FORMULA('Total__c + Count__c') <= 13 ORDER BY Name"), ["A", "B"]);
+    assert_eq!(
+        names(&org, "SELECT Name FROM Invoice__c WHERE FORMULA('Total__c + Count__c') <= 13 ORDER BY Name"),
+        ["A", "B"]
+    );
     assert_eq!(names(&org, "SELECT Name FROM Invoice__c WHERE FORMULA('Due__c + Count__c') = 2026-05-06"), ["A"]);
     assert_eq!(names(&org, "SELECT Name FROM Invoice__c WHERE FORMULA('Sent__c - CreatedDate') < 0"), ["A"]);
     assert_eq!(names(&org, "SELECT Name FROM Invoice__c WHERE FORMULA('Total__c - Count__c') = null"), ["C"]);
-    refused(&org, "SELECT Name FROM Invoice__c WHERE FORMULA('Total__c * Count__c') > 1", "MALFORMED_QUERY", "two fields with + or -");
-    refused(&org, "SELECT Name FROM Invoice__c WHERE FORMULA('Total__c - Due__c') > 1", "INVALID_FIELD", "do not go together");
-    refused(&org, "SELECT Name FROM Invoice__c WHERE FORMULA('Total__c - Nothing__c') > 1", "INVALID_FIELD", "Nothing__c");
+    refused(
+        &org,
+        "SELECT Name FROM Invoice__c WHERE FORMULA('Total__c * Count__c') > 1",
+        "MALFORMED_QUERY",
+        "two fields with + or -",
+    );
+    refused(
+        &org,
+        "SELECT Name FROM Invoice__c WHERE FORMULA('Total__c - Due__c') > 1",
+        "INVALID_FIELD",
+        "do not go together",
+    );
+    refused(
+        &org,
+        "SELECT Name FROM Invoice__c WHERE FORMULA('Total__c - Nothing__c') > 1",
+        "INVALID_FIELD",
+        "Nothing__c",
+    );
     refused(&org, "SELECT FORMULA('Total__c - Count__c') FROM Invoice__c", "MALFORMED_QUERY", "WHERE only");
 }
 
@@ -131,7 +195,12 @@ fn scopes_choose_rows_by_their_people() {
     create(&mut org, "Lead", json!({"LastName": "L", "Company": "x"}));
     let subjects = |text: &str| {
         let answer = query(&org, text).unwrap();
-        answer["records"].as_array().unwrap().iter().map(|r| r["Subject"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        answer["records"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|r| r["Subject"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!(subjects("SELECT Subject FROM Task USING SCOPE everything ORDER BY Subject"), ["given away", "mine"]);
     assert_eq!(subjects("SELECT Subject FROM Task USING SCOPE Mine"), ["mine"]);
@@ -142,7 +211,12 @@ fn scopes_choose_rows_by_their_people() {
     assert_eq!(names(&org, "SELECT Name FROM Lead USING SCOPE scopingRule WHERE LastName = 'L'"), ["L"]);
     refused(&org, "SELECT Id FROM Lead USING SCOPE delegated", "INVALID_QUERY_SCOPE", "not supported for Lead");
     refused(&org, "SELECT Id FROM Lead USING SCOPE nonsense", "INVALID_QUERY_SCOPE", "'nonsense'");
-    refused(&org, "SELECT Id, (SELECT Id FROM Contacts USING SCOPE mine) FROM Account", "MALFORMED_QUERY", "not allowed in a sub-query");
+    refused(
+        &org,
+        "SELECT Id, (SELECT Id FROM Contacts USING SCOPE mine) FROM Account",
+        "MALFORMED_QUERY",
+        "not allowed in a sub-query",
+    );
 }
 
 #[test]
@@ -150,9 +224,19 @@ fn a_lookup_names_a_field_that_points_here() {
     let mut org = empty_org();
     create(&mut org, "Account", json!({"Name": "Acme"}));
     assert_eq!(names(&org, "SELECT Name FROM Account USING LOOKUP Invoice__c.Account__c BIND Total__c = 5"), ["Acme"]);
-    refused(&org, "SELECT Name FROM Contact USING LOOKUP Invoice__c.Account__c", "MALFORMED_QUERY", "is not a lookup to Contact");
+    refused(
+        &org,
+        "SELECT Name FROM Contact USING LOOKUP Invoice__c.Account__c",
+        "MALFORMED_QUERY",
+        "is not a lookup to Contact",
+    );
     refused(&org, "SELECT Name FROM Account USING LOOKUP Invoice__c.Nothing__c", "INVALID_FIELD", "Nothing__c");
-    refused(&org, "SELECT Name FROM Account USING LOOKUP Invoice__c.Account__c BIND Nope__c = 5", "INVALID_FIELD", "Nope__c");
+    refused(
+        &org,
+        "SELECT Name FROM Account USING LOOKUP Invoice__c.Account__c BIND Nope__c = 5",
+        "INVALID_FIELD",
+        "Nope__c",
+    );
 }
 
 #[test]
@@ -162,9 +246,13 @@ fn for_view_moves_the_dates_of_what_it_answers() {
         create(&mut org, "Account", json!({"Name": name}));
     }
     let viewed = |org: &Org| {
-        let answer = query(org, "SELECT LastViewedDate v, LastReferencedDate r, Name FROM Account GROUP BY Name, LastViewedDate, LastReferencedDate");
+        let answer = query(
+            org,
+            "SELECT LastViewedDate v, LastReferencedDate r, Name FROM Account GROUP BY Name, LastViewedDate, LastReferencedDate",
+        );
         drop(answer);
-        let answer = query(org, "SELECT LastViewedDate, LastReferencedDate, SystemModstamp FROM Account ORDER BY Name").unwrap();
+        let answer =
+            query(org, "SELECT LastViewedDate, LastReferencedDate, SystemModstamp FROM Account ORDER BY Name").unwrap();
         let at = |n: usize, name: &str| answer["records"][n][name].as_str().map(str::to_owned);
         (at(0, "LastViewedDate"), at(0, "LastReferencedDate"), at(1, "LastViewedDate"), at(0, "SystemModstamp"))
     };
