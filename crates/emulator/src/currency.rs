@@ -7,20 +7,37 @@
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use crate::schema::{Field, FieldType, PicklistValue, facts};
 use crate::store::{Row, Values};
 use crate::{Millis, Org, Value};
 
 /// A currency of an org with several.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Currency {
     /// ISO code, such as `EUR`.
     pub iso_code: String,
     /// What one unit of the corporate currency is worth in this one; 1 for the corporate currency itself.
+    #[serde(with = "exact")]
     pub conversion_rate: Decimal,
     /// Decimals that its amounts are shown with.
     pub decimal_places: u32,
+}
+
+/// A number as text, so that no digit is lost.
+mod exact {
+    use rust_decimal::Decimal;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(number: &Decimal, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(number)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Decimal, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map_err(|_| serde::de::Error::custom(format!("no number: {text}")))
+    }
 }
 
 impl Org {

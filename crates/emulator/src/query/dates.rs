@@ -6,6 +6,7 @@ use jiff::{Span, Timestamp};
 use tidegate_soql::ast::DateLiteral;
 
 use super::currency::Currencies;
+use super::format::People;
 use super::locale::Locale;
 use crate::Millis;
 
@@ -13,17 +14,16 @@ use crate::Millis;
 #[derive(Debug, Clone)]
 pub(crate) struct Calendar {
     today: Date,
-    zone: TimeZone,
-    /// How the user reads numbers and dates, and with which day weeks begin.
-    pub(crate) locale: &'static Locale,
-    /// ISO code of the org's currency.
-    pub(crate) currency: String,
+    /// The user's time zone and locale, by which dates are reckoned and written.
+    pub(crate) people: People,
     /// The currencies of an org with several.
     pub(crate) currencies: Option<Currencies>,
     /// First month of the fiscal year, 1 to 12.
     pub(crate) fiscal_month: i8,
     /// A fiscal year is named by the calendar year in which it starts, rather than the one in which it ends.
     pub(crate) fiscal_named_by_start: bool,
+    /// What formula fields are computed for.
+    pub(crate) formulas: crate::formula::Session,
 }
 
 impl Calendar {
@@ -34,9 +34,8 @@ impl Calendar {
         let locale = Locale::named(locale);
         Self {
             today: instant.to_zoned(zone.clone()).date(),
-            zone,
-            locale,
-            currency: "USD".to_owned(),
+            formulas: crate::formula::Session::new(crate::RecordId::from_bytes([b'0'; 15]), now, zone.clone()),
+            people: People { locale, zone, currency: "USD".to_owned() },
             currencies: None,
             fiscal_month: 1,
             fiscal_named_by_start: false,
@@ -45,12 +44,12 @@ impl Calendar {
 
     /// The user's time zone.
     pub(crate) fn zone(&self) -> &TimeZone {
-        &self.zone
+        &self.people.zone
     }
 
     /// The instant at which this day begins for the user.
     pub(crate) fn start_of(&self, day: Date) -> Option<Millis> {
-        Some(day.to_zoned(self.zone.clone()).ok()?.timestamp().as_millisecond())
+        Some(day.to_zoned(self.people.zone.clone()).ok()?.timestamp().as_millisecond())
     }
 
     /// First day and the day after the last. `None` where the dates leave the calendar or the literal is unknown.
@@ -90,9 +89,9 @@ impl Calendar {
         let fiscal = i64::from(self.fiscal_month) - 1;
         let (start, months) = match unit.trim_end_matches('S') {
             "WEEK" => {
-                let start = today.nth_weekday(-1, self.locale.week_start).ok()?;
+                let start = today.nth_weekday(-1, self.people.locale.week_start).ok()?;
                 // On the first day of a week the one before it is a week too early.
-                let start = if today.weekday() == self.locale.week_start { today } else { start };
+                let start = if today.weekday() == self.people.locale.week_start { today } else { start };
                 return Some((days(start, from.checked_mul(7)?)?, days(start, to.checked_mul(7)?)?));
             }
             "MONTH" => (first_of_period(today, 1, 0)?, 1),

@@ -1,15 +1,24 @@
 //! `FORMAT()`: values as people of the user's locale read them, in the user's time zone.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
-use super::dates::Calendar;
-use super::locale::currency_sign;
+use super::locale::{Locale, currency_sign};
 use super::value::Cell;
 use crate::schema::FieldType;
 
+/// What the text for a user depends on.
+#[derive(Debug, Clone)]
+pub(crate) struct People {
+    pub(crate) locale: &'static Locale,
+    pub(crate) zone: TimeZone,
+    /// ISO code of the org's currency.
+    pub(crate) currency: String,
+}
+
 /// The text that `FORMAT` gives for a value. `iso` is the currency of the record in an org with several.
-pub(crate) fn formatted(cell: Cell<'_>, ty: FieldType, calendar: &Calendar, iso: Option<&str>) -> String {
-    let locale = calendar.locale;
+pub(crate) fn formatted(cell: Cell<'_>, ty: FieldType, people: &People, iso: Option<&str>) -> String {
+    let locale = people.locale;
     match cell {
         Cell::Null => String::new(),
         Cell::Text(text) => text.to_owned(),
@@ -25,7 +34,7 @@ pub(crate) fn formatted(cell: Cell<'_>, ty: FieldType, calendar: &Calendar, iso:
             match (ty, iso) {
                 // An org with several currencies writes their codes.
                 (FieldType::Currency, Some(iso)) => format!("{iso} {}", locale.number(&number)),
-                (FieldType::Currency, None) => locale.amount(&number, currency_sign(&calendar.currency)),
+                (FieldType::Currency, None) => locale.amount(&number, currency_sign(&people.currency)),
                 (FieldType::Percent, _) => format!("{}%", locale.number(&number)),
                 _ => locale.number(&number),
             }
@@ -33,7 +42,7 @@ pub(crate) fn formatted(cell: Cell<'_>, ty: FieldType, calendar: &Calendar, iso:
         Cell::Date(date) => date.strftime(locale.date).to_string(),
         Cell::DateTime(ms) => match Timestamp::from_millisecond(ms) {
             Ok(instant) => {
-                let there = instant.to_zoned(calendar.zone().clone());
+                let there = instant.to_zoned(people.zone.clone());
                 format!("{}{}{}", there.strftime(locale.date), locale.between, there.strftime(locale.time))
             }
             Err(_) => String::new(),
@@ -55,10 +64,10 @@ mod tests {
     #[test]
     fn for_people() {
         let decimal = |text: &str| Cell::Decimal(text.parse().unwrap());
-        let at = |zone, locale| {
-            let mut calendar = Calendar::new(0, Some(zone), Some(locale));
-            calendar.currency = if locale.starts_with("de") { "EUR".into() } else { "USD".into() };
-            calendar
+        let at = |zone, locale: &str| People {
+            locale: Locale::named(Some(locale)),
+            zone: TimeZone::get(zone).unwrap(),
+            currency: if locale.starts_with("de") { "EUR".into() } else { "USD".into() },
         };
         for (cell, ty, american, german) in [
             (decimal("1234567.50"), FieldType::Currency, "$1,234,567.50", "1.234.567,50\u{a0}€"),

@@ -5,12 +5,13 @@ use std::ops::ControlFlow;
 use tidegate_soql::ast::Query;
 
 use super::QueryOptions;
+use super::dates::Calendar;
 use super::error::malformed;
 use super::expr::Record;
 use super::json::Writer;
 use super::order::sort;
 use super::plan::{Plan, Shape, plan};
-use super::run::{PAGE_MAX, calendar, env, world};
+use super::run::{PAGE_MAX, env};
 use super::scan::scan;
 use crate::store::Row;
 use crate::{ApiError, Org, RecordId};
@@ -28,6 +29,7 @@ pub(crate) struct ScoredRow {
 pub(crate) struct Scored<'o> {
     org: &'o Org,
     options: &'o QueryOptions,
+    calendar: &'o Calendar,
     plan: Plan,
     records: Vec<Record<'o>>,
 }
@@ -39,14 +41,15 @@ pub(crate) fn scored_records<'o>(
     text: &str,
     query: &Query,
     options: &'o QueryOptions,
+    calendar: &'o Calendar,
     score: &mut dyn FnMut(RecordId, &'o Row) -> Option<usize>,
 ) -> Result<Scored<'o>, ApiError> {
-    let calendar = calendar(&org.schema, &org.store, options);
-    let plan = plan(&env(org, &calendar, options, false), text, query)?;
+    let env = env(org, calendar, options, false);
+    let plan = plan(&env, text, query)?;
     if !matches!(plan.shape, Shape::Rows(_)) {
         return Err(malformed(text, query.span, "aggregate functions are not allowed in a search"));
     }
-    let world = world(org);
+    let world = env.world;
     let mut found: Vec<(usize, Record<'o>)> = Vec::new();
     scan(world, &plan.source, &plan.filter, plan.all, |record| {
         if let Some(score) = score(record.id, record.row) {
@@ -60,15 +63,14 @@ pub(crate) fn scored_records<'o>(
     }
     let records: Vec<Record<'o>> = found.into_iter().map(|(_, record)| record).collect();
     let records = sort(world.schema, records, &plan.order, |record, expr| world.eval(&plan.source, *record, expr));
-    Ok(Scored { org, options, plan, records })
+    Ok(Scored { org, options, calendar, plan, records })
 }
 
 impl Scored<'_> {
     /// Some of them, written.
     pub(crate) fn records(&self, skip: usize, take: usize) -> Result<Vec<ScoredRow>, ApiError> {
         let Shape::Rows(fields) = &self.plan.shape else { return Ok(Vec::new()) };
-        let calendar = calendar(&self.org.schema, &self.org.store, self.options);
-        let env = env(self.org, &calendar, self.options, false);
+        let env = env(self.org, self.calendar, self.options, false);
         let writer = Writer { env: &env, cursors: &self.org.cursors, now: self.options.now, page: PAGE_MAX };
         Ok(self
             .records

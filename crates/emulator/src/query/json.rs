@@ -221,7 +221,7 @@ pub(crate) fn push_cell(out: &mut String, cell: Cell<'_>, show: Show, calendar: 
     if let Show::Formatted(ty) = show
         && !cell.is_null()
     {
-        return push_string(out, &super::format::formatted(cell, ty, calendar, iso));
+        return push_string(out, &super::format::formatted(cell, ty, &calendar.people, iso));
     }
     match cell {
         // A checkbox without a value, as behind a missing parent, is false.

@@ -41,7 +41,9 @@ pub(crate) mod tests;
 
 pub(crate) use error::at as error_at;
 pub(crate) use found::{ScoredRow, scored_records};
+pub(crate) use dates::Calendar;
 pub(crate) use like::Like;
+pub(crate) use run::calendar;
 
 pub use bulk::BulkSelection;
 pub use cursor::Cursors;

@@ -188,13 +188,9 @@ pub(crate) fn page_size(asked: Option<usize>) -> usize {
     asked.map_or(PAGE_MAX, |n| n.clamp(PAGE_MIN, PAGE_MAX))
 }
 
-/// What an org's records are read from.
-pub(crate) fn world(org: &Org) -> World<'_> {
-    World { schema: &org.schema, store: &org.store }
-}
-
 pub(crate) fn env<'a>(org: &'a Org, calendar: &'a Calendar, options: &QueryOptions, all: bool) -> Env<'a> {
-    Env { world: world(org), calendar, all, user: options.user, version: options.version }
+    let world = World { schema: &org.schema, store: &org.store, formulas: &calendar.formulas };
+    Env { world, calendar, all, user: options.user, version: options.version }
 }
 
 /// The calendar of the user who asks: time zone and week from the user, fiscal year from the organization.
@@ -217,6 +213,7 @@ pub(crate) fn calendar(schema: &Schema, store: &Store, options: &QueryOptions) -
     let zone = text("User", Some(options.user), "TimeZoneSidKey");
     let locale = text("User", Some(options.user), "LocaleSidKey");
     let mut calendar = Calendar::new(options.now, zone.as_deref(), locale.as_deref());
+    calendar.formulas = crate::formula::Session::new(options.user, options.now, calendar.zone().clone());
     if let Some(month) = text("Organization", None, "FiscalYearStartMonth").and_then(|m| m.parse().ok())
         && (1..=12).contains(&month)
     {
@@ -224,7 +221,7 @@ pub(crate) fn calendar(schema: &Schema, store: &Store, options: &QueryOptions) -
     }
     calendar.currencies = Currencies::of(schema, store, options.user);
     if let Some(currencies) = &calendar.currencies {
-        calendar.currency.clone_from(&currencies.corporate);
+        calendar.people.currency.clone_from(&currencies.corporate);
     }
     calendar.fiscal_named_by_start =
         text("Organization", None, "UsesStartDateAsFiscalYearName").as_deref() == Some("true");

@@ -26,29 +26,15 @@ impl Views {
         (viewed || referenced).then(|| Self { object, records: records.iter().map(|r| r.id).collect(), viewed })
     }
 
-    /// Notes them: `LastViewedDate` and `LastReferencedDate` move for a view, the latter alone for a reference
-    /// (documented). It is no save: neither `SystemModstamp` nor an event tells of it.
+    /// Notes them: a view enters the user's list of what was looked at lately and moves `LastViewedDate` and
+    /// `LastReferencedDate`; a reference moves the latter alone (documented). It is no save: neither `SystemModstamp`
+    /// nor an event tells of it.
     pub fn note(&self, org: &mut Org, user: RecordId, now: Millis) {
-        let fields: &[&str] =
-            if self.viewed { &["LastViewedDate", "LastReferencedDate"] } else { &["LastReferencedDate"] };
-        note(org, self, fields, user, now);
-    }
-}
-
-fn note(org: &mut Org, views: &Views, fields: &[&str], user: RecordId, now: Millis) {
-    let schema = std::sync::Arc::clone(&org.schema);
-    let facts = schema.object(views.object);
-    // Only what this user may look at counts, which is every live record; whose view it was is not kept.
-    let _ = user;
-    let at = crate::Value::DateTime(now - now.rem_euclid(1000));
-    let places: Vec<_> = fields.iter().filter_map(|name| facts.field(name)).map(|(id, _)| id).collect();
-    if places.is_empty() {
-        return;
-    }
-    for id in &views.records {
-        let Some(row) = org.store.live(views.object, *id) else { continue };
-        let mut values = row.to_values();
-        values.extend(places.iter().map(|field| (*field, at.clone())));
-        org.store.table_mut(views.object).put(*id, crate::store::Row::new(&values));
+        if !self.viewed {
+            return org.touch_views(self.object, &self.records, now, &["LastReferencedDate"]);
+        }
+        for id in &self.records {
+            org.note_view(user, self.object, *id, now);
+        }
     }
 }

@@ -8,7 +8,7 @@ use tidegate_soql::{ParseError, ParseErrorKind};
 use super::ROWS_MAX;
 use super::fields::{name_field, searched};
 use super::words::{TEXT_LENGTH_MAX, Wanted};
-use crate::query::{QueryOptions, ScoredRow, error_at, scored_records};
+use crate::query::{Calendar, QueryOptions, ScoredRow, calendar, error_at, scored_records};
 use crate::schema::{FieldId, FieldType, ObjectId, ObjectType};
 use crate::store::Row;
 use crate::value::ValueRef;
@@ -28,7 +28,8 @@ const BARE_LIST_VERSION: u16 = 36;
 pub(super) fn run(org: &Org, text: &str, options: &QueryOptions) -> Result<Json, ApiError> {
     let search = tidegate_soql::parse_sosl(text).map_err(|error| from_parser(text, &error))?;
     let wanted = wanted(text, &search)?;
-    let context = Context::new(org, text, options, &search)?;
+    let calendar = calendar(&org.schema, &org.store, options);
+    let context = Context::new(org, text, options, &calendar, &search)?;
     let returning = context.returning(&search)?;
     let mut found: Vec<(ObjectId, Vec<ScoredRow>)> = Vec::new();
     for entry in &returning {
@@ -116,6 +117,7 @@ struct Context<'o> {
     org: &'o Org,
     text: &'o str,
     options: &'o QueryOptions,
+    calendar: &'o Calendar,
     group: FieldGroup,
     /// Records changed after this are not in the index yet.
     indexed_until: crate::Millis,
@@ -126,12 +128,19 @@ struct Context<'o> {
 }
 
 impl<'o> Context<'o> {
-    fn new(org: &'o Org, text: &'o str, options: &'o QueryOptions, search: &Search) -> Result<Self, ApiError> {
+    fn new(
+        org: &'o Org,
+        text: &'o str,
+        options: &'o QueryOptions,
+        calendar: &'o Calendar,
+        search: &Search,
+    ) -> Result<Self, ApiError> {
         let refuse = |message: String| Err(ApiError::new("MALFORMED_SEARCH", message));
         let mut context = Self {
             org,
             text,
             options,
+            calendar,
             group: search.group.unwrap_or(FieldGroup::All),
             indexed_until: options.now - org.settings.search_delay_ms,
             price_book: None,
@@ -232,7 +241,7 @@ impl<'o> Context<'o> {
             }
             found(wanted, row, &fields, name, &mut texts)
         };
-        let rows = scored_records(self.org, self.text, &entry.query, self.options, &mut score)?;
+        let rows = scored_records(self.org, self.text, &entry.query, self.options, self.calendar, &mut score)?;
         // 2,000 in all; where nothing says which, each object has its part.
         let most = match (entry.limit, entry.is_filtered) {
             (Some(limit), _) => limit.min(ROWS_MAX),

@@ -2,8 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
-use super::Answer;
 use super::call::{Call, Verb};
+use super::{Answer, not_allowed, not_found};
 use crate::ApiError;
 use crate::search::{self, ParameterizedSearch, SearchedObject};
 
@@ -12,8 +12,29 @@ const LAYOUTS_MAX: usize = 100;
 /// Rows that a search layout shows at first (documented sample).
 const LAYOUT_ROWS: u32 = 25;
 
+/// `/search` and what is below it.
+pub(super) fn route(call: &Call, below: &[&str]) -> Answer {
+    match (call.verb, below) {
+        (Verb::Get, []) => search(call),
+        (Verb::Get, ["scopeorder"]) => scope_order(call),
+        (Verb::Get, ["layout"]) => layout(call),
+        (Verb::Get, ["suggestions"]) => suggestions(call),
+        (_, [] | ["scopeorder" | "layout" | "suggestions"]) => Err(not_allowed(call, "GET,HEAD").into()),
+        _ => Err(not_found().into()),
+    }
+}
+
+/// `/parameterizedSearch`.
+pub(super) fn parameterized_route(call: &Call, below: &[&str]) -> Answer {
+    match (call.verb, below) {
+        (Verb::Get | Verb::Post, []) => parameterized(call),
+        (_, []) => Err(not_allowed(call, "GET,HEAD,POST").into()),
+        _ => Err(not_found().into()),
+    }
+}
+
 /// `GET /search?q=FIND+{…}`.
-pub(super) fn search(call: &Call) -> Answer {
+fn search(call: &Call) -> Answer {
     let text = call.param("q").ok_or_else(|| {
         ApiError::new("MALFORMED_SEARCH", "No search term found. The search term must be enclosed in braces.")
     })?;
@@ -22,14 +43,14 @@ pub(super) fn search(call: &Call) -> Answer {
 }
 
 /// `GET` and `POST /parameterizedSearch`.
-pub(super) fn parameterized(call: &Call) -> Answer {
+fn parameterized(call: &Call) -> Answer {
     let asked = if call.verb == Verb::Post { from_body(&call.json()?)? } else { from_parameters(call)? };
     let answer = asked.run(&call.state.org.read(), &call.query_options(false))?;
     Ok(call.answer(200, &answer))
 }
 
 /// `GET /search/scopeOrder`: the objects that a global search of this user goes through, in its order.
-pub(super) fn scope_order(call: &Call) -> Answer {
+fn scope_order(call: &Call) -> Answer {
     let org = call.state.org.read();
     let scopes: Vec<Json> = search::searchable_objects(&org.schema)
         .iter()
@@ -42,7 +63,7 @@ pub(super) fn scope_order(call: &Call) -> Answer {
 }
 
 /// `GET /search/layout?q=Account,Contact`.
-pub(super) fn layout(call: &Call) -> Answer {
+fn layout(call: &Call) -> Answer {
     let names = call.list("q").unwrap_or_default();
     if names.is_empty() {
         return Err(ApiError::new("MISSING_ARGUMENT", "q names one object or more, with commas between them").into());
@@ -75,7 +96,7 @@ pub(super) fn layout(call: &Call) -> Answer {
 }
 
 /// `GET /search/suggestions?q=&sobject=`.
-pub(super) fn suggestions(call: &Call) -> Answer {
+fn suggestions(call: &Call) -> Answer {
     let missing = |name: &str| ApiError::new("MISSING_ARGUMENT", format!("the parameter {name} is missing"));
     let q = call.param("q").ok_or_else(|| missing("q"))?;
     let mut objects = call.list("sobject").filter(|names| !names.is_empty()).ok_or_else(|| missing("sobject"))?;
