@@ -7,8 +7,8 @@ use tidegate_soql::ast::{FieldSet, Query, SelectItem};
 
 use super::QueryOptions;
 use super::error::{from_parser, malformed};
-use super::format::People;
 use super::expr::{At, Column, Expr, Record, label, read_at};
+use super::format::People;
 use super::plan::{Shape, plan};
 use super::run::{calendar, env, rows};
 use super::select::{Out, Show};

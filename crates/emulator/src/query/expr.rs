@@ -92,9 +92,9 @@ pub(crate) enum Expr {
     Label(Column),
     Distance(Distance),
     /// A currency's amount in another currency.
-    Converted(Converted),
+    Converted(Box<Converted>),
     /// `FORMULA('Amount - ExpectedRevenue')`.
-    Arithmetic(Arithmetic),
+    Arithmetic(Box<Arithmetic>),
     /// The n-th key of a group.
     Key(usize),
     /// The n-th aggregate of a group.
@@ -197,8 +197,9 @@ impl<'a> World<'a> {
                 let code = self.column(source, base, converted.code());
                 converted.apply(self.column(source, base, &converted.column), code)
             }
-            Expr::Arithmetic(Arithmetic { left, minus, right }) => {
-                arithmetic(self.column(source, base, left), *minus, self.column(source, base, right))
+            Expr::Arithmetic(sum) => {
+                let (left, right) = (self.column(source, base, &sum.left), self.column(source, base, &sum.right));
+                arithmetic(left, sum.minus, right)
             }
             Expr::Key(_) | Expr::Aggregate(_) | Expr::Grouping(_) => Cell::Null,
         }

@@ -122,7 +122,7 @@ fn convert_currency(
     };
     match currencies.converted(resolver.schema, &column, &currencies.user, true) {
         Some(converted) => {
-            let expr = Expr::Converted(converted);
+            let expr = Expr::Converted(Box::new(converted));
             Ok(Scalar { expr, kind: Kind::Number, ty: FieldType::Currency, column, formatted: false })
         }
         None => refuse(format!("field {} does not support function convertCurrency", column.name)),
@@ -155,7 +155,7 @@ fn formula<'q>(resolver: &mut Resolver<'q>, function: &'q Function) -> Result<Sc
         }
     };
     let column = left.clone();
-    Ok(Scalar { expr: Expr::Arithmetic(Arithmetic { left, minus, right }), kind, ty, column, formatted: false })
+    Ok(Scalar { expr: Expr::Arithmetic(Box::new(Arithmetic { left, minus, right })), kind, ty, column, formatted: false })
 }
 
 fn date_function<'q>(

@@ -39,9 +39,9 @@ mod views;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use dates::Calendar;
 pub(crate) use error::at as error_at;
 pub(crate) use found::{ScoredRow, scored_records};
-pub(crate) use dates::Calendar;
 pub(crate) use like::Like;
 pub(crate) use run::calendar;
 

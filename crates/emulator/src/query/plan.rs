@@ -108,7 +108,9 @@ pub(crate) fn plan_with<'q>(
         let mut operands = WhereOperands { env, resolver: &mut resolver, semi_joins: 0, in_semi_join: false };
         filter = filter.and(compile(text, env.calendar, condition, &mut operands)?);
     }
-    super::restrict::check(text, resolver.object(), query, &filter)?;
+    if depth == 1 {
+        super::restrict::check(text, resolver.object(), query, &filter)?;
+    }
     let limit = count(text, query.limit.as_ref())?;
     let offset = count(text, query.offset.as_ref())?;
     if offset.is_some_and(|offset| offset > OFFSET_MAX) {
@@ -217,7 +219,7 @@ pub(crate) fn sort_key<'q>(
 /// compared in that.
 pub(crate) fn in_corporate_currency(env: &Env<'_>, column: &Column) -> Option<Expr> {
     let currencies = env.calendar.currencies.as_ref()?;
-    currencies.converted(env.world.schema, column, &currencies.corporate, false).map(Expr::Converted)
+    currencies.converted(env.world.schema, column, &currencies.corporate, false).map(Box::new).map(Expr::Converted)
 }
 
 /// Refuses fields that cannot be sorted by.

@@ -1,4 +1,5 @@
-//! Objects whose queries must say which rows they are about ("Implementation restriction").
+//! Objects whose queries must say which rows they are about ("Implementation restriction"). As children in a sub-query
+//! they are about their parent's.
 
 use tidegate_soql::ast::Query;
 

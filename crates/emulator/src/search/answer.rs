@@ -106,11 +106,37 @@ fn limit(count: &Option<Count>) -> Option<usize> {
 struct Entry {
     object: ObjectId,
     query: Query,
+    /// Only what the user looked at lately.
+    recent: bool,
     /// Its own LIMIT and OFFSET.
     limit: Option<usize>,
     offset: usize,
     /// It has a clause that says which rows and in which order.
     is_filtered: bool,
+}
+
+/// The list views that every object has, as `sobjects/X/listviews` names them, and the one of recent records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum View {
+    All,
+    My,
+    Recent,
+}
+
+impl View {
+    fn named(facts: &ObjectType, name: &Name) -> Option<Self> {
+        let plural: String = facts.label_plural.chars().filter(char::is_ascii_alphanumeric).collect();
+        let is = |text: String| name.text.eq_ignore_ascii_case(&text);
+        if is(format!("All{plural}")) {
+            Some(View::All)
+        } else if is(format!("My{plural}")) && facts.field("OwnerId").is_some() {
+            Some(View::My)
+        } else if is("Recent".to_owned()) || is(format!("RecentlyViewed{plural}")) {
+            Some(View::Recent)
+        } else {
+            None
+        }
+    }
 }
 
 struct Context<'o> {
@@ -177,6 +203,7 @@ impl<'o> Context<'o> {
                 .map(|(object, facts)| Entry {
                     object,
                     query: query(&Name { text: facts.name.clone(), span: Span::default() }, None),
+                    recent: false,
                     limit: None,
                     offset: 0,
                     is_filtered: false,
@@ -201,10 +228,13 @@ impl<'o> Context<'o> {
             let message = format!("entity type {} does not support search", facts.name);
             return Err(at(name.span, "INVALID_TYPE_FOR_OPERATION", message));
         }
-        if let Some(view) = &returning.list_view {
-            let message = format!("List view '{}' does not exist for {}", view.text, facts.name);
-            return Err(at(view.span, "MALFORMED_SEARCH", message));
-        }
+        let view = match &returning.list_view {
+            Some(view) => Some(View::named(facts, view).ok_or_else(|| {
+                let message = format!("List view '{}' does not exist for {}", view.text, facts.name);
+                at(view.span, "MALFORMED_SEARCH", message)
+            })?),
+            None => None,
+        };
         if returning.offset.is_some() && search.returning.len() > 1 {
             let message = "OFFSET is allowed with one object in RETURNING".to_owned();
             return Err(at(returning.span, "MALFORMED_SEARCH", message));
@@ -214,9 +244,14 @@ impl<'o> Context<'o> {
                 return Err(at(bind.span, "MALFORMED_SEARCH", format!("unexpected token: ':{}'", bind.text)));
             }
         }
+        let mut query = query(name, Some(returning));
+        if view == Some(View::My) {
+            query.scope = Some(Name { text: "mine".into(), span: name.span });
+        }
         Ok(Entry {
             object,
-            query: query(name, Some(returning)),
+            query,
+            recent: view == Some(View::Recent),
             limit: limit(&returning.limit),
             offset: limit(&returning.offset).unwrap_or(0),
             is_filtered: returning.condition.is_some() || !returning.order_by.is_empty(),
@@ -232,6 +267,9 @@ impl<'o> Context<'o> {
         let mut texts = Vec::with_capacity(fields.len());
         let mut score = |id: RecordId, row: &'o Row| {
             if self.nothing || !self.is_in_price_book(facts, id) {
+                return None;
+            }
+            if entry.recent && !self.org.recent.of(self.options.user).any(|seen| seen.id == id) {
                 return None;
             }
             if let Some(ValueRef::DateTime(changed)) = stamp.map(|stamp| row.get_ref(stamp))

@@ -119,6 +119,25 @@ fn clauses_of_an_object_are_those_of_a_query() {
 }
 
 #[test]
+fn list_views_narrow_a_search() {
+    let mut org = org();
+    let admin = org.settings.admin_id;
+    let names = |org: &Org, view: &str| {
+        values(
+            &search(org, &format!("FIND {{acme OR zeta}} RETURNING Account(Name USING ListView={view})")).unwrap(),
+            "Name",
+        )
+    };
+    assert_eq!(names(&org, "AllAccounts"), ["Acme Corp.", "Zeta"]);
+    assert_eq!(names(&org, "MyAccounts"), ["Acme Corp.", "Zeta"]);
+    assert_eq!(names(&org, "Recent"), Vec::<String>::new());
+    let (object, _) = org.schema.find("Account").unwrap();
+    let zeta = org.store.table(object).unwrap().live_rows().nth(1).unwrap().0;
+    org.note_view(admin, object, zeta, NOW);
+    assert_eq!(names(&org, "Recent"), ["Zeta"]);
+}
+
+#[test]
 fn with_clauses_add_to_the_answer() {
     let org = org();
     let found =

@@ -179,3 +179,17 @@ fn sub_queries_nest_as_deep_as_the_version_allows() {
     let old = super::QueryOptions { version: 57, ..super::options(&org) };
     assert_eq!(crate::query::run(&org, text, &old).unwrap_err().code, "MALFORMED_QUERY");
 }
+
+#[test]
+fn links_to_documents_are_asked_for_by_what_they_link() {
+    let (org, _) = org();
+    let error = run(&org, "SELECT Id FROM ContentDocumentLink WHERE ShareType = 'V'").unwrap_err();
+    assert_eq!(error.code, "MALFORMED_QUERY");
+    assert!(error.message.contains("Implementation restriction: ContentDocumentLink requires a filter"));
+    for filter in
+        ["ContentDocumentId = '069000000000001AAA'", "LinkedEntityId IN ('001000000000001AAA', '001000000000002AAA')"]
+    {
+        let text = format!("SELECT Id FROM ContentDocumentLink WHERE {filter} AND ShareType = 'V'");
+        assert_eq!(run(&org, &text).unwrap()["totalSize"], 0);
+    }
+}

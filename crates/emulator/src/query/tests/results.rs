@@ -320,7 +320,9 @@ fn field_sets() {
 #[test]
 fn describes_keep_their_word() {
     let org = empty_org();
-    for object in org.schema.objects().iter().filter(|o| o.flags.queryable) {
+    // Links are asked for by what they link ("Implementation restriction").
+    let is_free = |name: &str| name != "ContentDocumentLink";
+    for object in org.schema.objects().iter().filter(|o| o.flags.queryable && is_free(&o.name)) {
         let text = format!("SELECT FIELDS(ALL) FROM {} LIMIT 1", object.name);
         run(&org, &text).unwrap_or_else(|e| panic!("{text}: {e}"));
         for field in &object.fields {
