@@ -41,6 +41,10 @@ fn query(call: &Call, all: bool) -> Answer {
         return Ok(call.answer_text(200, page.json));
     }
     let page = query::run(&org, text, &options)?;
+    drop(org);
+    if let Some(views) = &page.views {
+        views.note(&mut call.state.org.write(), call.session.user, options.now);
+    }
     Ok(call.answer_text(200, page.json))
 }
 
