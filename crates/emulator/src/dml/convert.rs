@@ -103,6 +103,17 @@ fn from_scalar(field: &Field, scalar: &Scalar<'_>) -> Result<Value, ApiError> {
     }
 }
 
+/// What was received, its text cut to the field's length (`AllowFieldTruncationHeader`).
+pub(super) fn truncated(field: &Field, input: &Input) -> Input {
+    let cut = |text: &str| -> String { trim(text).chars().take(field.length as usize).collect() };
+    match input {
+        _ if !field.ty.is_text() || field.length == 0 => input.clone(),
+        Input::Text(text) => Input::Text(cut(text)),
+        Input::Json(Json::String(text)) => Input::Json(Json::String(cut(text))),
+        other => other.clone(),
+    }
+}
+
 /// Leading and trailing blanks and line ends go, as on save in a real org; everything inside stays.
 fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| matches!(c, ' ' | '\t' | '\r' | '\n' | '\u{b}' | '\u{c}'))

@@ -63,6 +63,13 @@ pub struct WriteContext {
     pub all_or_none: bool,
 }
 
+/// What a caller may want besides the writes themselves: SOAP's and REST's headers of that sort.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// `AllowFieldTruncationHeader`: text that is too long is cut to its field's length instead of refused.
+    pub truncate: bool,
+}
+
 /// A value as a door received it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
@@ -125,14 +132,24 @@ impl Org {
     ///
     /// Answers one result per write. Without `all_or_none` each write stands on its own, and one that fails changes
     /// nothing. With it, one failure undoes all: the others then answer `ALL_OR_NONE_OPERATION_ROLLED_BACK`.
-    pub fn write(&mut self, context: &WriteContext, mut writes: Vec<Write>) -> Vec<WriteResult> {
+    pub fn write(&mut self, context: &WriteContext, writes: Vec<Write>) -> Vec<WriteResult> {
+        self.write_with(context, WriteOptions::default(), writes)
+    }
+
+    /// As [`Org::write`], with options.
+    pub fn write_with(
+        &mut self,
+        context: &WriteContext,
+        options: WriteOptions,
+        mut writes: Vec<Write>,
+    ) -> Vec<WriteResult> {
         let purge = self.units.is_empty() && self.store.purge_is_due(context.now);
         if purge {
             self.store.purge(context.now.saturating_sub(RECYCLE_BIN_MS));
         }
         let schema = Arc::clone(&self.schema);
         let stowed = blob::stow(&schema, &mut self.store.blobs, &mut writes);
-        let (results, changes, undo) = self.transact(context, writes);
+        let (results, changes, undo) = self.transact(context, options, writes);
         let failed = |at: &usize| results.get(*at).is_none_or(Result::is_err);
         let (lost, kept): (Vec<_>, Vec<_>) = stowed.into_iter().partition(|(at, _)| failed(at));
         for (_, blob) in lost {
@@ -153,11 +170,12 @@ impl Org {
     fn transact(
         &mut self,
         context: &WriteContext,
+        options: WriteOptions,
         writes: Vec<Write>,
     ) -> (Vec<WriteResult>, Vec<RecordChange>, Vec<unit::Undo>) {
         let repeated = upsert::repeated_keys(&self.schema, &writes);
         let mut tx = Transaction::new(Arc::clone(&self.schema), &mut self.store, &self.settings, context);
-        tx.locks = Some(&self.locks);
+        (tx.locks, tx.options) = (Some(&self.locks), options);
         let mut results: Vec<WriteResult> = Vec::with_capacity(writes.len());
         for (at, write) in writes.into_iter().enumerate() {
             let start = tx.savepoint();

@@ -17,6 +17,8 @@ pub(super) struct Transaction<'a> {
     pub(super) context: &'a WriteContext,
     /// Rows that are locked from outside; `None` where nobody asked.
     pub(super) locks: Option<&'a super::Locks>,
+    /// What the caller wants besides the writes themselves.
+    pub(super) options: super::WriteOptions,
     /// The roll-up summaries of the org.
     pub(super) summaries: Arc<[super::roll_up::Summary]>,
     steps: Vec<Step>,
@@ -50,7 +52,17 @@ impl<'a> Transaction<'a> {
         context: &'a WriteContext,
     ) -> Self {
         let summaries = super::roll_up::summaries(&schema).into();
-        Self { schema, store, settings, context, locks: None, summaries, steps: Vec::new(), incoming: HashMap::new() }
+        Self {
+            schema,
+            store,
+            settings,
+            context,
+            locks: None,
+            options: super::WriteOptions::default(),
+            summaries,
+            steps: Vec::new(),
+            incoming: HashMap::new(),
+        }
     }
 
     pub(super) fn object(&self, object: ObjectId) -> Arc<ObjectType> {

@@ -1,4 +1,4 @@
-//! Defaults, automatic numbers, record types, audit fields and planned locks.
+//! Defaults, automatic numbers, record types, truncation, audit fields and planned locks.
 
 use super::*;
 
@@ -48,6 +48,20 @@ fn an_automatic_number_may_hold_the_day() {
     let day = jiff::Timestamp::from_millisecond(NOW).unwrap().to_zoned(jiff::tz::TimeZone::UTC).date();
     let expected = day.strftime("%Y/%m-%d-%y-001").to_string();
     assert_eq!(bench.text("Widget__c", id, "Dated__c"), expected);
+}
+
+#[test]
+fn text_is_cut_only_where_that_is_asked_for() {
+    let mut bench = Bench::new();
+    let object = bench.object("Widget__c");
+    let long = "é".repeat(25);
+    let write = || Write::Create { object, fields: inputs(json!({"Ext__c": long})) };
+    let context = bench.context(false);
+    let refused = bench.org.write(&context, vec![write()]).remove(0).unwrap_err();
+    assert_eq!(refused[0].code, "STRING_TOO_LONG");
+    let options = WriteOptions { truncate: true };
+    let saved = bench.org.write_with(&context, options, vec![write()]).remove(0).unwrap();
+    assert_eq!(bench.text("Widget__c", saved.id, "Ext__c"), "é".repeat(20));
 }
 
 #[test]
