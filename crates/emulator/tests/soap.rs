@@ -165,7 +165,9 @@ async fn login_gives_a_session_and_the_addresses_to_use_it_at() {
     soap.call("<logout/>").await.results();
     let over = soap.call("<getServerTimestamp/>").await;
     assert_eq!(over.fault().0, "sf:INVALID_SESSION_ID");
-    assert!(over.fault().1.starts_with("INVALID_SESSION_ID: Invalid Session ID found in SessionHeader: Illegal Session."));
+    assert!(
+        over.fault().1.starts_with("INVALID_SESSION_ID: Invalid Session ID found in SessionHeader: Illegal Session.")
+    );
     assert!(!over.text.contains(&soap.token), "no secret in a fault");
     assert_eq!(over.detail().name, "UnexpectedErrorFault");
 }
@@ -217,7 +219,8 @@ async fn compressed_bodies_go_both_ways_and_every_call_counts() {
     let mut text = String::new();
     flate2::read::GzDecoder::new(&response.bytes().await.unwrap()[..]).read_to_string(&mut text).unwrap();
     let current = |answer: &Answer| {
-        let limit = answer.header.clone().unwrap().child("LimitInfoHeader").unwrap().child("limitInfo").unwrap().clone();
+        let limit =
+            answer.header.clone().unwrap().child("LimitInfoHeader").unwrap().child("limitInfo").unwrap().clone();
         assert_eq!(limit.text_of("type"), Some("API REQUESTS"));
         assert_eq!(limit.text_of("limit"), Some("15000"));
         limit.text_of("current").unwrap().parse::<u64>().unwrap()
@@ -367,8 +370,9 @@ async fn upsert_delete_undelete_and_the_recycle_bin() {
          <o:Id>{id}</o:Id><o:Name>Three</o:Name></p:sObjects></p:upsert>"
     );
     assert_eq!(soap.call(&by_id).await.result().text_of("created"), Some("false"));
-    let contact =
-        soap.create(&format!("<o:type>Contact</o:type><o:LastName>C</o:LastName><o:AccountId>{id}</o:AccountId>")).await;
+    let contact = soap
+        .create(&format!("<o:type>Contact</o:type><o:LastName>C</o:LastName><o:AccountId>{id}</o:AccountId>"))
+        .await;
     let ids = |call: &str| format!("<p:{call}><p:ids>{id}</p:ids></p:{call}>");
     assert_eq!(told(&soap.call(&ids("delete")).await.result()), [("id", Some(id.as_str())), ("success", Some("true"))]);
     assert_eq!(error(&soap.call(&ids("delete")).await.result()).0, "ENTITY_IS_DELETED");
@@ -447,7 +451,8 @@ async fn long_results_come_in_pages_and_children_have_locators_of_their_own() {
 #[tokio::test]
 async fn grouped_rows_tell_their_types_and_counts_have_no_rows() {
     let soap = Soap::start(20).await;
-    let page = soap.query("SELECT COUNT(Id) n, MAX(CreatedDate) latest, AVG(Score__c), MIN(Birthdate) d FROM Contact").await;
+    let page =
+        soap.query("SELECT COUNT(Id) n, MAX(CreatedDate) latest, AVG(Score__c), MIN(Birthdate) d FROM Contact").await;
     let record = page.child("records").unwrap();
     assert_eq!(record.text_of("type"), Some("AggregateResult"));
     assert!(record.child("Id").unwrap().is_nil());
@@ -538,7 +543,8 @@ async fn merge_and_conversion_do_what_they_say() {
     assert_eq!(row(found, "AccountId"), Some(master.clone()));
     let many = convert("x").replace("<p:leadConverts>", "\u{1}").replace("</p:leadConverts>", "\u{2}");
     let one = many.split(['\u{1}', '\u{2}']).nth(1).unwrap();
-    let many = format!("<p:convertLead>{}</p:convertLead>", format!("<p:leadConverts>{one}</p:leadConverts>").repeat(101));
+    let many =
+        format!("<p:convertLead>{}</p:convertLead>", format!("<p:leadConverts>{one}</p:leadConverts>").repeat(101));
     assert_eq!(soap.call(&many).await.fault().0, "sf:EXCEEDED_LEAD_CONVERT_LIMIT");
 }
 
@@ -626,7 +632,10 @@ async fn the_enterprise_dialect_has_typed_records() {
     assert!(results[1].text_of("id").unwrap().starts_with("003"));
     let page = soap.query(&format!("SELECT Type, Name, Id, Owner.Name FROM Account WHERE Id = '{id}'")).await;
     let record = page.child("records").unwrap();
-    assert_eq!((record.xsi_type(), &*record.children[0].namespace), (Some("Account"), "urn:sobject.enterprise.soap.sforce.com"));
+    assert_eq!(
+        (record.xsi_type(), &*record.children[0].namespace),
+        (Some("Account"), "urn:sobject.enterprise.soap.sforce.com")
+    );
     let names: Vec<_> = record.children.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(names, ["Id", "Name", "Owner", "Type"]);
     assert_eq!(record.text_of("Type"), Some("Customer - Direct"));
