@@ -373,7 +373,8 @@ async fn upsert_delete_undelete_and_the_recycle_bin() {
     let contact = soap
         .create(&format!("<o:type>Contact</o:type><o:LastName>C</o:LastName><o:AccountId>{id}</o:AccountId>"))
         .await;
-    let ids = |call: &str| format!("<p:{call}><p:ids>{id}</p:ids></p:{call}>");
+    // Some toolkits write `id`: real orgs take it.
+    let ids = |call: &str| format!("<p:{call}><p:id>{id}</p:id></p:{call}>");
     assert_eq!(told(&soap.call(&ids("delete")).await.result()), [("id", Some(id.as_str())), ("success", Some("true"))]);
     assert_eq!(error(&soap.call(&ids("delete")).await.result()).0, "ENTITY_IS_DELETED");
     let all = |soql: String| format!("<p:queryAll><p:queryString>{soql}</p:queryString></p:queryAll>");

@@ -203,12 +203,11 @@ pub(super) fn describe_object(call: &Call) -> Answer {
 }
 
 pub(super) fn describe_objects(call: &Call) -> Answer {
-    let names: Vec<_> = call.element.children_named("sObjectType").collect();
-    if names.len() > DESCRIBE_MAX {
+    let names = call.texts("sObjectType", DESCRIBE_MAX).map_err(|_| {
         let message = format!("cannot describe more than {DESCRIBE_MAX} types in one call");
-        return Err(Fault::unexpected("EXCEEDED_MAX_TYPES_LIMIT", message));
-    }
-    names.into_iter().map(|name| described(call, name.trimmed())).collect()
+        Fault::unexpected("EXCEEDED_MAX_TYPES_LIMIT", message)
+    })?;
+    names.into_iter().map(|name| described(call, name)).collect()
 }
 
 /// What REST's describe says, with the members that only SOAP has.

@@ -93,15 +93,12 @@ pub(super) fn empty_recycle_bin(call: &Call) -> Answer {
 }
 
 pub(super) fn merge(call: &Call) -> Answer {
-    // Some toolkits give the requests a name of their own.
-    let requests: Vec<&Element> = call.element.children.iter().filter(|c| c.child("masterRecord").is_some()).collect();
-    if requests.len() > RECORDS_MAX {
-        return Err(Fault::too_many(RECORDS_MAX));
-    }
+    let requests = call.elements("request", RECORDS_MAX)?;
     let mut org = call.state.org.write();
     let mut merges = Vec::with_capacity(requests.len());
     for request in requests {
-        let record = request.child("masterRecord").unwrap_or(request);
+        let missing = || Fault::unexpected("MISSING_ARGUMENT", "masterRecord not specified");
+        let record = request.child("masterRecord").ok_or_else(missing)?;
         let given = call.reading().record(&org, record)?;
         merges.push(merge_of(given, request));
     }
@@ -140,11 +137,10 @@ fn merge_of(given: Given, request: &Element) -> Result<Merge, Vec<ApiError>> {
 }
 
 pub(super) fn convert_lead(call: &Call) -> Answer {
-    let asked: Vec<_> = call.element.children_named("leadConverts").collect();
-    if asked.len() > LEADS_MAX {
+    let asked = call.elements("leadConverts", LEADS_MAX).map_err(|_| {
         let message = format!("cannot convert more than {LEADS_MAX} leads in one call");
-        return Err(Fault::unexpected("EXCEEDED_LEAD_CONVERT_LIMIT", message));
-    }
+        Fault::unexpected("EXCEEDED_LEAD_CONVERT_LIMIT", message)
+    })?;
     let leads = asked.into_iter().map(|element| conversion(element).map_err(|e| vec![e])).collect();
     let results = run(&mut call.state.org.write(), call, leads, Org::convert_leads);
     let result = |result: Result<crate::dml::Converted, Vec<ApiError>>| match result {
