@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::transaction::Transaction;
 use super::{WriteContext, errors};
-use crate::events::Commit;
 use crate::{ApiError, Org};
 
 /// What became of each operation.
@@ -19,10 +18,11 @@ impl Org {
         operations: Vec<W>,
         mut run: impl FnMut(&mut Transaction<'_>, W) -> Result<T, Vec<ApiError>>,
     ) -> Results<T> {
-        if self.store.purge_is_due(context.now) {
+        if self.units.is_empty() && self.store.purge_is_due(context.now) {
             self.purge(context.now);
         }
         let mut tx = Transaction::new(Arc::clone(&self.schema), &mut self.store, &self.settings, context);
+        tx.locks = Some(&self.locks);
         let mut results: Results<T> = Vec::with_capacity(operations.len());
         for operation in operations {
             let start = tx.savepoint();
@@ -38,11 +38,10 @@ impl Org {
                 *result = Err(vec![errors::all_or_none()]);
             }
         }
-        let changes = tx.finish();
-        if !changes.is_empty() {
-            let commit = Commit { now: context.now, user: context.user, origin: context.origin.clone(), changes };
-            let schema = Arc::clone(&self.schema);
-            self.events.commit(&schema, &self.settings, commit);
+        let (changes, undo) = tx.finish(!self.units.is_empty());
+        match self.units.last_mut() {
+            Some(unit) => unit.add(undo, changes, Vec::new()),
+            None => self.tell(context, changes),
         }
         results
     }
