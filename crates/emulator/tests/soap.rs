@@ -703,3 +703,21 @@ async fn wsdls_are_given_to_whoever_asks() {
         assert_eq!(own, namespace.contains("enterprise"), "{path}");
     }
 }
+
+#[tokio::test]
+async fn files_come_as_their_content() {
+    let soap = Soap::start(5).await;
+    let account = soap.create("<o:type>Account</o:type><o:Name>Filed</o:Name>").await;
+    let id = soap
+        .create(&format!(
+            "<o:type>Attachment</o:type><o:ParentId>{account}</o:ParentId><o:Name>a.txt</o:Name><o:Body>aGVsbG8=</o:Body>"
+        ))
+        .await;
+    let page = soap.query(&format!("SELECT Body, BodyLength FROM Attachment WHERE Id = '{id}'")).await;
+    let record = page.child("records").unwrap();
+    assert_eq!((record.text_of("Body"), record.text_of("BodyLength")), (Some("aGVsbG8="), Some("5")));
+    let retrieve = format!(
+        "<p:retrieve><p:fieldList>Body</p:fieldList><p:sObjectType>Attachment</p:sObjectType><p:ids>{id}</p:ids></p:retrieve>"
+    );
+    assert_eq!(soap.call(&retrieve).await.result().text_of("Body"), Some("aGVsbG8="));
+}

@@ -1,7 +1,7 @@
 //! Merges: what stays, what goes, what moves.
 
 use super::*;
-use crate::dml::{Merge, Merged};
+use crate::dml::{Merge, Merged, WriteOptions};
 
 impl Bench {
     fn merge(
@@ -13,7 +13,7 @@ impl Bench {
     ) -> Result<Merged, Vec<ApiError>> {
         let context = self.context(false);
         let merge = Merge { object: self.object(object), master, fields: inputs(fields), losers: losers.to_vec() };
-        self.org.merge(&context, vec![merge]).remove(0)
+        self.org.merge(&context, WriteOptions::default(), vec![merge]).remove(0)
     }
 }
 
@@ -141,7 +141,7 @@ fn one_failure_undoes_all_where_that_was_asked_for() {
     let object = bench.object("Account");
     let merge = |master: usize, losers: Vec<RecordId>| Merge { object, master: ids[master], fields: vec![], losers };
     let context = bench.context(true);
-    let results = bench.org.merge(&context, vec![merge(0, vec![ids[1]]), merge(2, vec![])]);
+    let results = bench.org.merge(&context, WriteOptions::default(), vec![merge(0, vec![ids[1]]), merge(2, vec![])]);
     assert_eq!(results[0].as_ref().unwrap_err()[0].code, "ALL_OR_NONE_OPERATION_ROLLED_BACK");
     assert_eq!(results[1].as_ref().unwrap_err()[0].code, "MERGE_FAILED");
     assert!(bench.is_live("Account", ids[1]));

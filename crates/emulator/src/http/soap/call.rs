@@ -64,7 +64,7 @@ impl Call {
 
     /// How records are read.
     pub(super) fn reading(&self) -> Reading {
-        Reading { dialect: self.dialect, truncate: self.headers.truncate }
+        Reading(self.dialect)
     }
 
     /// Who writes, as change events tell it.
