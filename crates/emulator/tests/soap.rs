@@ -721,3 +721,31 @@ async fn files_come_as_their_content() {
     );
     assert_eq!(soap.call(&retrieve).await.result().text_of("Body"), Some("aGVsbG8="));
 }
+
+#[tokio::test]
+async fn layouts_and_tabs() {
+    let soap = Soap::start(0).await;
+    let call = "<p:describeLayout><p:sObjectType>Contact</p:sObjectType></p:describeLayout>";
+    let result = soap.call(call).await.result();
+    assert_eq!(result.text_of("recordTypeSelectorRequired"), Some("false"));
+    let layout = result.child("layouts").unwrap();
+    let id = layout.text_of("id").unwrap();
+    let section = layout.child("editLayoutSections").unwrap();
+    assert_eq!(section.text_of("parentLayoutId"), Some(id));
+    let items = section.children_named("layoutRows").flat_map(|row| row.children_named("layoutItems"));
+    let components: Vec<_> = items.map(|item| item.child("layoutComponents").unwrap()).collect();
+    assert!(components.iter().all(|c| c.xsi_type() == Some("FieldComponent")));
+    let email = components.iter().find(|c| c.text_of("value") == Some("Email")).unwrap();
+    let names: Vec<_> = email.children.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["displayLines", "tabOrder", "type", "value", "field"], "the base type's members come first");
+    assert_eq!(email.child("field").unwrap().text_of("type"), Some("email"));
+    let mapping = result.child("recordTypeMappings").unwrap();
+    assert_eq!((mapping.text_of("layoutId"), mapping.text_of("master")), (Some(id), Some("true")));
+    let unknown = soap.call("<p:describeLayout><p:sObjectType>Nope</p:sObjectType></p:describeLayout>").await;
+    assert_eq!(unknown.fault().0, "sf:INVALID_TYPE");
+    let sets = soap.call("<p:describeTabs/>").await.result();
+    let every = soap.call("<p:describeAllTabs/>").await.results();
+    assert_eq!(sets.children_named("tabs").count(), every.len());
+    let contacts = every.iter().find(|tab| tab.text_of("sobjectName") == Some("Contact")).unwrap();
+    assert_eq!((contacts.text_of("label"), contacts.text_of("name")), (Some("Contacts"), Some("standard-Contact")));
+}

@@ -10,6 +10,7 @@ mod envelope;
 mod fault;
 mod files;
 mod input;
+mod pages;
 mod reads;
 mod records;
 mod rows;
@@ -59,7 +60,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("describeAvailableQuickActions", "quick actions"),
     ("retrieveQuickActionTemplates", "quick actions"),
     ("retrieveMassQuickActionTemplates", "quick actions"),
-    ("describeLayout", "page layouts"),
     ("describeCompactLayouts", "compact layouts"),
     ("describePrimaryCompactLayouts", "compact layouts"),
     ("describeApprovalLayout", "approval layouts"),
@@ -69,8 +69,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("describeSoftphoneLayout", "softphone layouts"),
     ("describeSoqlListViews", "list views"),
     ("executeListView", "list views"),
-    ("describeTabs", "tabs"),
-    ("describeAllTabs", "tabs"),
     ("describeAppMenu", "app menus"),
     ("describeTheme", "themes"),
     ("describeGlobalTheme", "themes"),
@@ -218,6 +216,9 @@ fn dispatch(call: &Call) -> Result<(Json, HashMap<String, String>), Fault> {
         "describeGlobal" => reads::describe_global(call),
         "describeSObject" => reads::describe_object(call),
         "describeSObjects" => reads::describe_objects(call),
+        "describeLayout" => pages::layout(call),
+        "describeTabs" => pages::tab_sets(call),
+        "describeAllTabs" => pages::tabs(call),
         "create" => records::create(call),
         "update" => records::update(call),
         "upsert" => records::upsert(call),
