@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn an_enterprise_record_is_named_by_its_type() {
-        let given = read(Dialect::Enterprise, &" xsi:type=\"ens:Contact\"><Id>003</Id><LastName>é</LastName>");
+        let given = read(Dialect::Enterprise, " xsi:type=\"ens:Contact\"><Id>003</Id><LastName>é</LastName>");
         let Ok(given) = given else { panic!("not read") };
         assert_eq!(given.id.as_deref(), Some("003"));
         assert_eq!(given.fields, [("LastName".to_owned(), Input::Text("é".into()))]);
