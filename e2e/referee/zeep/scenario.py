@@ -134,6 +134,11 @@ def describes():
     assert any(c.childSObject == "Contact" and c.field == "AccountId" for c in account.childRelationships)
     both = PARTNER.call("describeSObjects", ["Lead", "LeadStatus"])
     assert [d.name for d in both] == ["Lead", "LeadStatus"]
+    layout = PARTNER.call("describeLayout", "Contact").layouts[0]
+    items = [item for row in layout.detailLayoutSections[0].layoutRows for item in row.layoutItems]
+    assert any(item.layoutComponents[0].field.name == "Email" for item in items)
+    tabs = PARTNER.call("describeTabs")[0].tabs
+    assert any(tab.sobjectName == "Account" and tab.label == "Accounts" for tab in tabs)
     every = PARTNER.call("describeGlobal")
     assert every.maxBatchSize == 200 and any(o.name == "Opportunity" for o in every.sobjects)
 

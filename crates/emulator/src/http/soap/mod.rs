@@ -8,7 +8,9 @@ mod call;
 mod contract;
 mod envelope;
 mod fault;
+mod files;
 mod input;
+mod pages;
 mod reads;
 mod records;
 mod rows;
@@ -19,7 +21,7 @@ mod wsdl;
 mod tests;
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -30,6 +32,7 @@ use axum::routing::{get, post};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value as Json;
 
+use super::state::Peer;
 use super::{AppState, Origin};
 use call::Call;
 use contract::Contract;
@@ -57,7 +60,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("describeAvailableQuickActions", "quick actions"),
     ("retrieveQuickActionTemplates", "quick actions"),
     ("retrieveMassQuickActionTemplates", "quick actions"),
-    ("describeLayout", "page layouts"),
     ("describeCompactLayouts", "compact layouts"),
     ("describePrimaryCompactLayouts", "compact layouts"),
     ("describeApprovalLayout", "approval layouts"),
@@ -67,8 +69,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("describeSoftphoneLayout", "softphone layouts"),
     ("describeSoqlListViews", "list views"),
     ("executeListView", "list views"),
-    ("describeTabs", "tabs"),
-    ("describeAllTabs", "tabs"),
     ("describeAppMenu", "app menus"),
     ("describeTheme", "themes"),
     ("describeGlobalTheme", "themes"),
@@ -98,6 +98,7 @@ pub(super) fn routes() -> Router<AppState> {
 async fn answer(
     State(state): State<AppState>,
     origin: Origin,
+    Peer(address): Peer,
     Path(path): Path<HashMap<String, String>>,
     uri: http::Uri,
     headers: HeaderMap,
@@ -106,7 +107,7 @@ async fn answer(
     let letter = uri.path().split('/').nth(3).unwrap_or_default().to_owned();
     let dialect = if letter == "c" { Dialect::Enterprise } else { Dialect::Partner };
     let version = path.get("version").cloned().unwrap_or_default();
-    let door = Door { state, dialect, letter, version, origin: origin.0 };
+    let door = Door { state, dialect, letter, version, origin: origin.0, address };
     // A call may read or write thousands of records: off the threads that serve connections.
     let worked = tokio::task::spawn_blocking(move || door.answer(&headers, body)).await;
     let text = worked.unwrap_or_else(|_| {
@@ -134,6 +135,8 @@ struct Door {
     letter: String,
     version: String,
     origin: String,
+    /// Where the client is.
+    address: IpAddr,
 }
 
 impl Door {
@@ -146,9 +149,7 @@ impl Door {
         let operation = contract.call(&call.name);
         if let Some(login) = operation.filter(|_| call.name == "login") {
             let origin = &self.origin;
-            // Every client of the emulator is on this machine.
-            let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-            let at = Entrance { state: &self.state, dialect: self.dialect, version, origin, address };
+            let at = Entrance { state: &self.state, dialect: self.dialect, version, origin, address: self.address };
             let result = session::login(&at, &call)?;
             return Ok(self.write(version.0, login, &result, HashMap::new(), None));
         }
@@ -215,6 +216,9 @@ fn dispatch(call: &Call) -> Result<(Json, HashMap<String, String>), Fault> {
         "describeGlobal" => reads::describe_global(call),
         "describeSObject" => reads::describe_object(call),
         "describeSObjects" => reads::describe_objects(call),
+        "describeLayout" => pages::layout(call),
+        "describeTabs" => pages::tab_sets(call),
+        "describeAllTabs" => pages::tabs(call),
         "create" => records::create(call),
         "update" => records::update(call),
         "upsert" => records::upsert(call),
