@@ -143,7 +143,8 @@ mod tests {
         );
         assert!(wrong(json!({ "zzz": 1 })).ends_with("GET /__emulator/settings shows them all"));
         assert!(wrong(json!({ "org_id": "x" })).starts_with("no setting is named"));
-        assert!(wrong(json!({ "daily_requests": -1 })).contains("u64"), "{}", wrong(json!({ "daily_requests": -1 })));
+        let negative = wrong(json!({ "daily_requests": -1 }));
+        assert!(negative.contains("u64") || negative.contains("invalid number"), "{negative}");
         assert!(wrong(json!({ "edition": "gold" })).contains("unknown variant"));
         assert!(wrong(json!({ "trusted_ip_ranges": ["here"] })).contains("no IP address"));
     }
