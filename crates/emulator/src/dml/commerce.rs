@@ -13,10 +13,8 @@ use crate::{ApiError, RecordId, Value};
 
 /// The parent that a child's saves and deletes change: child, its field, the parent's object. (Opportunities are summed
 /// up by `line_items`.)
-const ROLL_UPS: &[(&str, &str, &str)] = &[
-    ("CampaignMember", "CampaignId", "Campaign"),
-    ("OrderItem", "OrderId", "Order"),
-];
+const ROLL_UPS: &[(&str, &str, &str)] =
+    &[("CampaignMember", "CampaignId", "Campaign"), ("OrderItem", "OrderId", "Order")];
 
 /// A price book entry has its product's name and code.
 pub(super) fn price(draft: &mut Draft<'_>) {
