@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use super::derived::Draft;
 use super::transaction::Transaction;
-use crate::schema::{ObjectId, ObjectType};
+use crate::schema::ObjectType;
 use crate::{RecordId, Value};
 
 /// The parent that a child's saves and deletes change: child, its field, the parent's object. (Opportunities are summed
