@@ -171,11 +171,11 @@ impl Checker<'_> {
                     return Err(FormulaError::new(text));
                 }
             }
-            Function::Hyperlink | Function::Image => {
-                if literal(0).is_some_and(|url| url.trim_start().to_ascii_lowercase().starts_with("javascript:")) {
-                    let text = format!("Incorrect argument value for {what}. Javascript is not allowed.");
-                    return Err(FormulaError::new(text));
-                }
+            Function::Hyperlink | Function::Image
+                if literal(0).is_some_and(|url| url.trim_start().to_ascii_lowercase().starts_with("javascript:")) =>
+            {
+                let text = format!("Incorrect argument value for {what}. Javascript is not allowed.");
+                return Err(FormulaError::new(text));
             }
             _ => {}
         }
@@ -203,7 +203,7 @@ impl Checker<'_> {
             }
             Function::Case => {
                 counted("at least 4", count >= 4)?;
-                counted(&(count + 1).to_string(), count % 2 == 0)?;
+                counted(&(count + 1).to_string(), count.is_multiple_of(2))?;
                 let (subject, subject_ty) = self.check(&arguments[0])?;
                 if subject_ty == Type::MultiPicklist || subject_ty == Type::Boolean {
                     return Err(FormulaError::wrong_type(
