@@ -23,7 +23,7 @@ step('a custom object with details, formulas and roll-ups', async () => {
     nameField: { type: 'Text', label: `${label} Name` },
   });
   saved(await conn.metadata.create('CustomObject', object('JudgeBill__c', 'Judge Bill')));
-  saved(await conn.metadata.create('CustomObject', { ...object('JudgeFee__c', 'Judge Fee'), sharingModel: 'ControlledByParent' }));
+  saved(await conn.metadata.create('CustomObject', object('JudgeFee__c', 'Judge Fee')));
   saved(await conn.metadata.create('CustomField', {
     fullName: 'JudgeFee__c.Bill__c', label: 'Bill', type: 'MasterDetail', referenceTo: 'JudgeBill__c',
     relationshipName: 'Fees', relationshipLabel: 'Fees',

@@ -210,6 +210,9 @@ impl Pair {
     }
 }
 
+/// A record before the round and now.
+type Followed = (Option<Arc<Row>>, Arc<Row>);
+
 fn bad_fields(object: &str, fields: Vec<String>) -> ApiError {
     let text = format!("{object}: bad field names on insert/update call: {}", fields.join(", "));
     ApiError { fields, ..ApiError::new("INVALID_FIELD_FOR_INSERT_UPDATE", text) }
@@ -338,7 +341,7 @@ impl Transaction<'_> {
     pub(super) fn follow_persons(&mut self, steps: &[super::settle::Touched]) {
         let Some(pair) = Pair::of(&self.schema) else { return };
         // The last row of each record, beside the first one that the round saw.
-        let mut seen: BTreeMap<(ObjectId, RecordId), (Option<Arc<Row>>, Arc<Row>)> = BTreeMap::new();
+        let mut seen: BTreeMap<(ObjectId, RecordId), Followed> = BTreeMap::new();
         for step in steps.iter().filter(|step| step.object == pair.account || step.object == pair.contact) {
             let Some(after) = &step.after else { continue };
             let flag = if step.object == pair.account { pair.is_person } else { pair.contact_is_person };
