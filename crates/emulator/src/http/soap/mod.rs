@@ -32,8 +32,7 @@ use axum::routing::{get, post};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value as Json;
 
-use super::state::Peer;
-use super::{AppState, Origin};
+use super::{AppState, Origin, Peer};
 use call::Call;
 use contract::Contract;
 use envelope::{Dialect, Request};
@@ -154,7 +153,8 @@ impl Door {
             return Ok(self.write(version.0, login, &result, HashMap::new(), None));
         }
         let token = headers.session_id.as_deref();
-        let grant = token.and_then(|token| self.state.check_token(token).ok()).ok_or_else(|| Fault::session(token))?;
+        let grant =
+            token.and_then(|token| self.state.check_session_header(token).ok()).ok_or_else(|| Fault::session(token))?;
         let now = self.state.now();
         let (spent, usage) = {
             let org = self.state.org.read();
