@@ -423,7 +423,7 @@ fn grouped(query: &Query, mut scope: Scope, condition: String) -> Sql {
                 SelectItem::Field(path, alias) => {
                     let at = place(&path.to_string());
                     let expr = &exprs[at];
-                    let name = alias.as_ref().map_or_else(|| path.segments.last().expect("a name"), |alias| alias);
+                    let name = alias.as_ref().unwrap_or_else(|| path.segments.last().expect("a name"));
                     let shown = match expr.kind {
                         Kind::Pick(values) => Shown::Place(values),
                         Kind::Text => Shown::Caseless,

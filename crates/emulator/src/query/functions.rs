@@ -155,7 +155,13 @@ fn formula<'q>(resolver: &mut Resolver<'q>, function: &'q Function) -> Result<Sc
         }
     };
     let column = left.clone();
-    Ok(Scalar { expr: Expr::Arithmetic(Box::new(Arithmetic { left, minus, right })), kind, ty, column, formatted: false })
+    Ok(Scalar {
+        expr: Expr::Arithmetic(Box::new(Arithmetic { left, minus, right })),
+        kind,
+        ty,
+        column,
+        formatted: false,
+    })
 }
 
 fn date_function<'q>(
