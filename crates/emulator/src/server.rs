@@ -350,6 +350,11 @@ fn new_org(config: &Config, clock: &Clock) -> Result<Org, StartError> {
     if let Some(SeedConfig { number, contacts }) = config.seed {
         Seed { number, contacts }.fill(&mut org, now).map_err(StartError::Seed)?;
     }
+    if let Err(reason) =
+        config.settings.currencies.first().map_or(Ok(()), |_| org.enable_currencies(&config.settings.currencies, now))
+    {
+        tracing::warn!(%reason, "the org has one currency");
+    }
     Ok(org)
 }
 

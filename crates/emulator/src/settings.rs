@@ -115,6 +115,11 @@ pub struct Settings {
     pub long_text_diffs: bool,
     /// Most events kept, so that the emulator's memory stays bounded whatever the retention. Not a bound of Salesforce.
     pub max_stored_events: usize,
+    /// The currencies of a new org with several, the corporate one first; with none it has one currency.
+    pub currencies: Vec<crate::currency::Currency>,
+    /// How long a saved record stays out of the search index, milliseconds. Salesforce: minutes, unconfirmed; here
+    /// none, so that a test finds what it wrote.
+    pub search_delay_ms: i64,
     /// How long a subscription lives on without demand, milliseconds. Documented: 60 s.
     pub idle_stream_ms: u64,
 }
@@ -171,6 +176,8 @@ impl Default for Settings {
             max_event_bytes: 1_000_000,
             long_text_diffs: false,
             max_stored_events: 1_000_000,
+            currencies: Vec::new(),
+            search_delay_ms: 0,
             idle_stream_ms: 60_000,
         }
     }

@@ -24,6 +24,7 @@ mod reference;
 mod related;
 mod replication;
 mod resources;
+mod search;
 mod sobjects;
 mod subrequest;
 mod tree;
@@ -68,11 +69,9 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("metadata", "metadata deployment over REST"),
     ("mobile", "mobile resources"),
     ("nouns", "nouns"),
-    ("parameterizedsearch", "search"),
     ("payments", "payments"),
     ("prechatforms", "pre-chat forms"),
     ("process", "process rules and approvals"),
-    ("search", "search"),
     ("servicetemplates", "service templates"),
     ("smartdatadiscovery", "smart data discovery"),
     ("support", "support (data categories and knowledge articles)"),
@@ -154,6 +153,8 @@ fn route(call: &Call) -> Answer {
         "sobjects" => sobjects::route(call, below),
         "query" => query::route(call, below, false),
         "queryall" => query::route(call, below, true),
+        "search" => search::route(call, below),
+        "parameterizedsearch" => search::parameterized_route(call, below),
         "limits" => resources::limits_route(call, below),
         "composite" => composite::route(call, below),
         "recent" => recent::route(call, below),
