@@ -749,3 +749,25 @@ async fn layouts_and_tabs() {
     let contacts = every.iter().find(|tab| tab.text_of("sobjectName") == Some("Contact")).unwrap();
     assert_eq!((contacts.text_of("label"), contacts.text_of("name")), (Some("Contacts"), Some("standard-Contact")));
 }
+
+#[tokio::test]
+async fn searches_answer_records_and_snippets() {
+    let soap = Soap::start(5).await;
+    soap.create("<o:type>Account</o:type><o:Name>Quokka Works</o:Name><o:Phone>77</o:Phone>").await;
+    let call = |sosl: &str| format!("<p:search><p:searchString>{sosl}</p:searchString></p:search>");
+    let sosl = "FIND {quokka} IN ALL FIELDS RETURNING Account(Name, Phone), Contact(Id) WITH HIGHLIGHT";
+    let result = soap.call(&call(sosl)).await.result();
+    assert!(!result.text_of("queryId").unwrap().is_empty());
+    let found: Vec<_> = result.children_named("searchRecords").collect();
+    assert_eq!(found.len(), 1);
+    let record = found[0].child("record").unwrap();
+    assert_eq!(record.xsi_type(), Some("sObject"));
+    assert_eq!((record.text_of("type"), record.text_of("Phone")), (Some("Account"), Some("77")));
+    let whole = found[0].child("snippet").unwrap().child("wholeFields").unwrap();
+    assert_eq!((whole.text_of("name"), whole.text_of("value")), (Some("Name"), Some("<mark>Quokka</mark> Works")));
+    let none = soap.call(&call("FIND {nothinglikeit} RETURNING Account(Id)")).await.result();
+    assert_eq!(none.children_named("searchRecords").count(), 0);
+    let bad = soap.call(&call("FIND quokka")).await;
+    assert_eq!(bad.fault().0, "sf:MALFORMED_SEARCH");
+    assert_eq!(bad.detail().name, "MalformedSearchFault");
+}

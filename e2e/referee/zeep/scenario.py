@@ -218,6 +218,14 @@ def groups():
 
 
 @step
+def search():
+    account = PARTNER.call("create", [sobject("Account", Name="Wombat Holdings")])[0].id
+    result = PARTNER.call("search", "FIND {wombat} IN NAME FIELDS RETURNING Account(Id, Name)")
+    assert [fields(found.record) for found in result.searchRecords] == [{"Id": account, "Name": "Wombat Holdings"}]
+    PARTNER.call("delete", [account])
+
+
+@step
 def faults_have_their_types():
     for soql, code, kind in (
         ("SELECT Id FRM Account", "MALFORMED_QUERY", "MalformedQueryFault"),
