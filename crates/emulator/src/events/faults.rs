@@ -1,7 +1,9 @@
 //! What can be made to go wrong on the bus.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::entry::Body;
 use super::event::{ChangeType, Records};
 use super::gather::Draft;
 use super::log::Bus;
@@ -14,6 +16,9 @@ use crate::{Millis, RecordId};
 pub(super) struct Faults {
     duplicates: usize,
     gaps: usize,
+    lost: usize,
+    late: Option<(usize, Millis)>,
+    held: VecDeque<(Millis, Body)>,
     stream: Option<(usize, StreamFailure)>,
 }
 
@@ -37,6 +42,36 @@ pub enum StreamFailure {
 pub struct UnknownEntity(pub String);
 
 impl Faults {
+    /// Whether the event about to be stored is to vanish.
+    pub(super) fn loses_next(&mut self) -> bool {
+        let loses = self.lost > 0;
+        self.lost = self.lost.saturating_sub(1);
+        loses
+    }
+
+    /// Keeps the event back where it is to come late; gives it back otherwise.
+    pub(super) fn holds_next(&mut self, now: Millis, body: Body) -> Option<Body> {
+        match &mut self.late {
+            Some((count, delay)) if *count > 0 => {
+                *count -= 1;
+                self.held.push_back((now.saturating_add(*delay), body));
+                None
+            }
+            _ => Some(body),
+        }
+    }
+
+    /// Events whose delay is over.
+    pub(super) fn due(&mut self, now: Millis) -> Vec<Body> {
+        let (due, held): (VecDeque<_>, VecDeque<_>) = self.held.drain(..).partition(|(at, _)| *at <= now);
+        self.held = held;
+        due.into_iter().map(|(_, body)| body).collect()
+    }
+
+    pub(super) fn has_due(&self, now: Millis) -> bool {
+        self.held.iter().any(|(at, _)| *at <= now)
+    }
+
     /// Whether the event about to be stored is to be delivered twice under one replay id.
     pub(super) fn doubles_next(&mut self) -> bool {
         let doubles = self.duplicates > 0;
@@ -51,6 +86,7 @@ impl Faults {
             draft.changed = Box::default();
             draft.diffs = Box::default();
             draft.row = None;
+            draft.last = None;
         }
         self.gaps = self.gaps.saturating_sub(drafts.len());
     }
@@ -65,6 +101,16 @@ impl Bus {
     /// Turns each of the next `count` events into the gap event that stands for it.
     pub fn gap_next(&mut self, count: usize) {
         self.faults.gaps = count;
+    }
+
+    /// Loses the next `count` events: no subscriber ever gets them.
+    pub fn lose_next(&mut self, count: usize) {
+        self.faults.lost = count;
+    }
+
+    /// Holds the next `count` events back for so long, milliseconds: they come after later ones.
+    pub fn delay_next(&mut self, count: usize, ms: Millis) {
+        self.faults.late = Some((count, ms));
     }
 
     /// Ends one open or coming stream with an error after `events` more events were delivered on any.
@@ -147,15 +193,7 @@ impl Bus {
             .find(entity)
             .filter(|(_, object)| object.change_events)
             .ok_or_else(|| UnknownEntity(entity.to_owned()))?;
-        let draft = Draft {
-            schema: self.current_schema(object),
-            change,
-            records,
-            sequence: 1,
-            changed: Box::default(),
-            diffs: Box::default(),
-            row: None,
-        };
+        let draft = Draft::bare(self.current_schema(object), change, records, 1);
         // What the platform does by itself has no API as its origin.
         let transaction: Arc<_> = self.transaction(now, settings.admin_id, String::new());
         self.append(now, settings, &transaction, vec![draft]);

@@ -13,6 +13,7 @@ use crate::ApiError;
 
 pub mod body;
 pub mod bulk;
+pub mod cometd;
 pub mod control;
 pub mod error;
 mod identity;
@@ -34,6 +35,7 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(oauth::routes())
         .merge(bulk::routes())
+        .merge(cometd::routes())
         .merge(control::routes())
         .merge(rest::routes())
         .fallback(async || not_found())

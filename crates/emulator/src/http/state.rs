@@ -28,6 +28,8 @@ pub struct AppState {
     pub log: Arc<RequestLog>,
     /// Told when a Bulk job may have become ready to run.
     pub bulk_wake: Arc<Notify>,
+    /// Sessions of CometD clients.
+    pub cometd: Arc<super::cometd::Clients>,
 }
 
 impl AppState {
@@ -39,6 +41,7 @@ impl AppState {
             faults: Arc::default(),
             log: Arc::default(),
             bulk_wake: Arc::default(),
+            cometd: Arc::default(),
         }
     }
 

@@ -141,7 +141,7 @@ fn read_line(object: &mut ObjectType, line: &str) -> Result<(), String> {
     match word {
         "object" => {
             object.name = part().ok_or("no name")?.to_owned();
-            object.custom = object.name.ends_with("__c");
+            object.custom = object.name.ends_with("__c") || object.name.ends_with("__e");
             object.label = part().ok_or("no label")?.to_owned();
             object.label_plural = part().ok_or("no plural label")?.to_owned();
             object.key_prefix = part().and_then(|p| p.as_bytes().try_into().ok());
