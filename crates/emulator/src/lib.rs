@@ -15,6 +15,7 @@ pub mod faults;
 pub mod grpc;
 pub mod http;
 pub mod id;
+pub mod import;
 pub mod limits;
 pub mod oauth;
 pub mod org;
@@ -23,6 +24,7 @@ pub mod schema;
 pub mod seed;
 pub mod server;
 pub mod settings;
+pub mod snapshot;
 pub mod store;
 pub mod value;
 

@@ -16,6 +16,7 @@ pub mod bulk;
 pub mod cometd;
 pub mod control;
 pub mod error;
+mod harm;
 mod identity;
 pub mod log;
 pub mod oauth;
