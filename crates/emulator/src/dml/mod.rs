@@ -24,7 +24,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::events::{Commit, Published};
+use crate::events::Commit;
 use crate::schema::ObjectId;
 use crate::store::RecordChange;
 use crate::{ApiError, Millis, Org, RecordId};
@@ -108,18 +108,14 @@ impl Org {
         if self.store.purge_is_due(context.now) {
             self.purge(context.now);
         }
-        let (results, changes, published) = self.transact(context, writes);
+        let (results, changes) = self.transact(context, writes);
         let commit = Commit { now: context.now, user: context.user, origin: context.origin.clone(), changes };
-        self.raise(commit, published);
+        self.raise(commit);
         results
     }
 
-    /// Does the writes and says what they changed and published.
-    fn transact(
-        &mut self,
-        context: &WriteContext,
-        writes: Vec<Write>,
-    ) -> (Vec<WriteResult>, Vec<RecordChange>, Vec<Published>) {
+    /// Does the writes and says what they changed. Platform events that they published wait in the bus.
+    fn transact(&mut self, context: &WriteContext, writes: Vec<Write>) -> (Vec<WriteResult>, Vec<RecordChange>) {
         let repeated = upsert::repeated_keys(&self.schema, &writes);
         let mut tx = Transaction::new(Arc::clone(&self.schema), &mut self.store, &self.settings, context);
         let mut results: Vec<WriteResult> = Vec::with_capacity(writes.len());
@@ -151,8 +147,8 @@ impl Org {
                 }
             }
         }
-        let published = std::mem::take(&mut tx.published);
-        (results, tx.finish(), published)
+        self.events.outbox.append(&mut tx.published);
+        (results, tx.finish())
     }
 
     /// Empties the recycle bin of what has been there for 15 days. Answers how many records left for good.

@@ -9,7 +9,7 @@ use super::gather::Draft;
 use super::log::Bus;
 use crate::schema::Schema;
 use crate::settings::Settings;
-use crate::{Millis, RecordId};
+use crate::{Millis, Org, RecordId};
 
 /// Faults that wait for their occasion.
 #[derive(Debug, Default)]
@@ -197,6 +197,48 @@ impl Bus {
         // What the platform does by itself has no API as its origin.
         let transaction: Arc<_> = self.transaction(now, settings.admin_id, String::new());
         self.append(now, settings, &transaction, vec![draft]);
+        Ok(())
+    }
+}
+
+impl Org {
+    /// Sends one update event for several records at once. It says of `fields` what all of these records hold now.
+    ///
+    /// # Errors
+    /// No object with change events, an unknown field or record, records that differ in one of the fields.
+    pub fn inject_merged(
+        &mut self,
+        now: Millis,
+        entity: &str,
+        ids: &[RecordId],
+        fields: &[String],
+    ) -> Result<(), String> {
+        let found = self.schema.find(entity).filter(|(_, object)| object.change_events);
+        let (object, facts) = found.ok_or_else(|| UnknownEntity(entity.to_owned()).to_string())?;
+        let of = self.events.current_schema(facts);
+        let place = |name: &String| {
+            let field = facts.field(name).map(|(field, _)| field).filter(|field| of.place(*field).is_some());
+            field.ok_or_else(|| format!("{name} is no field of {entity}'s change events"))
+        };
+        let mut changed = fields.iter().map(place).collect::<Result<Vec<_>, _>>()?;
+        changed.sort_unstable();
+        let row = |id: &RecordId| self.store.live(object, *id).ok_or_else(|| format!("there is no record {id}"));
+        let rows = ids.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        let first = Arc::clone(rows.first().ok_or("ids must be record ids, at least one")?);
+        if let Some(field) = changed.iter().find(|f| rows.iter().any(|row| row.get(**f) != first.get(**f))) {
+            return Err(format!("the records do not hold the same {}", facts.field_at(*field).name));
+        }
+        let records = match ids {
+            [one] => Records::One(*one),
+            many => Records::Many(many.to_vec()),
+        };
+        let draft = Draft {
+            changed: changed.into_boxed_slice(),
+            row: Some(first),
+            ..Draft::bare(of, ChangeType::Update, records, 1)
+        };
+        let transaction = self.events.transaction(now, self.settings.admin_id, String::new());
+        self.events.append(now, &self.settings, &transaction, vec![draft]);
         Ok(())
     }
 }

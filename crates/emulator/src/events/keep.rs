@@ -33,7 +33,7 @@ pub(super) mod id {
 }
 
 /// The bus as it is written down.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Kept {
     #[serde(default)]
     channels: Channels,
@@ -46,14 +46,14 @@ pub(crate) struct Kept {
     events: Vec<KeptEntry>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct KeptEntry {
     replay_id: u64,
     at: Millis,
     body: KeptBody,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 enum KeptBody {
     Change(Box<KeptChange>),
     Platform { schema: String, event: String, uuid: String, payload: String, standard_volume: bool },
@@ -61,7 +61,7 @@ enum KeptBody {
     Generic { channel: String, payload: String, users: Vec<String> },
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct KeptChange {
     /// Id of the schema, and the object to make it of again.
     schema: String,

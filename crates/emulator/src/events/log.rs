@@ -16,7 +16,7 @@ use super::push_topic::Watches;
 use super::gather::{self, Draft};
 use super::replay::mix;
 use super::schema::{EventSchema, Schemas};
-use super::{Commit, ReplayId};
+use super::{Commit, Published, ReplayId};
 use crate::Millis;
 use crate::schema::{ObjectType, Schema};
 use crate::settings::Settings;
@@ -39,6 +39,8 @@ pub struct Bus {
     /// Managed subscriptions.
     pub managed: Managed,
     pub(super) watches: Watches,
+    /// Platform events of a transaction that is being finished.
+    pub(crate) outbox: Vec<Published>,
     events: VecDeque<Arc<Entry>>,
     /// The place of `events[0]` among all events there ever were.
     first: u64,
@@ -48,6 +50,8 @@ pub struct Bus {
     floor: u64,
     /// The same for kinds of events that are kept for a shorter time.
     short_floor: u64,
+    /// The place of the first event that is not too old for those kinds.
+    short_next: u64,
     marks: VecDeque<(Millis, u64)>,
     transactions: u64,
     last_number: i64,
@@ -63,11 +67,13 @@ impl Default for Bus {
             channels: Channels::default(),
             managed: Managed::default(),
             watches: Watches::default(),
+            outbox: Vec::new(),
             events: VecDeque::new(),
             first: 0,
             tip: BASE,
             floor: BASE,
             short_floor: BASE,
+            short_next: 0,
             marks: VecDeque::new(),
             transactions: 0,
             last_number: 0,
@@ -266,6 +272,12 @@ impl Bus {
             self.forget_oldest();
         }
         self.short_floor = self.short_floor.max(self.floor);
+        self.short_next = self.short_next.max(self.first);
+        let place = |next: u64| usize::try_from(next - self.first).unwrap_or(usize::MAX);
+        while let Some(entry) = self.events.get(place(self.short_next)).filter(|entry| entry.at < short) {
+            self.short_floor = self.short_floor.max(entry.replay_id.0 + 1);
+            self.short_next += 1;
+        }
         // Where nothing happened for longer than the retention, the tip itself would have expired.
         self.tip = self.tip.max(self.short_floor);
     }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::push_topic;
-use super::{Commit, Published};
+use super::Commit;
 use crate::Org;
 
 impl Org {
-    /// Tells the bus what a transaction changed and which platform events it published.
-    pub(crate) fn raise(&mut self, commit: Commit, published: Vec<Published>) {
+    /// Tells the bus what a transaction changed; the platform events that it published wait there already.
+    pub(crate) fn raise(&mut self, commit: Commit) {
+        let published = std::mem::take(&mut self.events.outbox);
         if commit.changes.is_empty() && published.is_empty() {
             return;
         }

@@ -118,6 +118,16 @@ impl Clients {
         });
     }
 
+    /// The users who listen to this channel.
+    pub fn listeners(&self, channel: &str) -> Vec<RecordId> {
+        let all = self.all.lock();
+        let listens = |client: &&Arc<Client>| client.state.lock().subscriptions.iter().any(|s| s.channel == channel);
+        let mut users: Vec<RecordId> = all.values().filter(listens).map(|client| client.user).collect();
+        users.sort_unstable();
+        users.dedup();
+        users
+    }
+
     /// How many sessions there are.
     pub fn len(&self) -> usize {
         self.all.lock().len()
