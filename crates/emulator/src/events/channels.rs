@@ -60,6 +60,9 @@ pub struct Channel {
     pub full_name: String,
     pub channel_type: ChannelType,
     pub label: String,
+    /// It came by [`configure`].
+    #[serde(default)]
+    configured: bool,
 }
 
 /// An entity on a channel (`PlatformEventChannelMember`).
@@ -76,6 +79,9 @@ pub struct Member {
     pub selected_entity: String,
     pub enriched_fields: Vec<String>,
     pub filter_expression: Option<String>,
+    /// It came by [`configure`].
+    #[serde(default)]
+    configured: bool,
     /// The filter, read.
     #[serde(skip)]
     pub(super) filter: Option<Condition>,
@@ -208,7 +214,7 @@ pub fn add_channel(
         return Err(ApiError::new("LIMIT_EXCEEDED", format!("An org has at most {CHANNELS_MAX} custom channels")));
     }
     let id = channels.next_id(*b"0YL");
-    channels.channels.push(Channel { id, full_name: full_name.into(), channel_type, label: label.into() });
+    channels.channels.push(Channel { id, full_name: full_name.into(), channel_type, label: label.into(), configured: false });
     Ok(id)
 }
 
@@ -257,9 +263,44 @@ pub fn add(org: &mut Org, new: NewMember) -> Result<RecordId, ApiError> {
         selected_entity: new.selected_entity,
         enriched_fields: new.enriched_fields,
         filter_expression: new.filter_expression,
+        configured: false,
         filter,
     });
     Ok(id)
+}
+
+/// What an org's metadata says of its channels, with the ids that it gave.
+#[derive(Debug, Clone, Default)]
+pub struct Configuration {
+    /// Id, full name, kind and label of each custom channel.
+    pub channels: Vec<(RecordId, String, ChannelType, String)>,
+    /// Id of each member, and what it is.
+    pub members: Vec<(RecordId, NewMember)>,
+}
+
+/// Makes the bus do what metadata says: channels and members of an earlier configuration that are not in this one go,
+/// those of other origin stay. Calling it again with the same changes nothing.
+///
+/// # Errors
+/// The first member that is not valid; it and those after it are not put on their channels.
+pub fn configure(org: &mut Org, configuration: Configuration) -> Result<(), ApiError> {
+    let channels = &mut org.events.channels;
+    channels.channels.retain(|c| !c.configured);
+    channels.members.retain(|m| !m.configured);
+    for (id, full_name, channel_type, label) in configuration.channels {
+        channels.channels.retain(|c| c.full_name != full_name);
+        channels.channels.push(Channel { id, full_name, channel_type, label, configured: true });
+    }
+    for (id, member) in configuration.members {
+        let (channel, entity) = (member.event_channel.clone(), member.selected_entity.clone());
+        org.events.channels.members.retain(|m| m.event_channel != channel || m.selected_entity != entity);
+        let made = add(org, member)?;
+        if let Some(member) = org.events.channels.members.iter_mut().find(|m| m.id == made) {
+            (member.id, member.configured) = (id, true);
+        }
+    }
+    org.events.wake();
+    Ok(())
 }
 
 /// Changes a member's enrichment and filter; channel and entity cannot be changed.
