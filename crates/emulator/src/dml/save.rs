@@ -14,6 +14,7 @@ impl Transaction<'_> {
         if crate::events::is_platform_event(&facts) {
             return self.publish(object, facts, &fields);
         }
+        crate::events::check_count(self.store, self.settings, object, &facts)?;
         let Some(prefix) = facts.key_prefix.filter(|_| facts.flags.createable) else {
             return Err(vec![errors::not_supported(&facts, "create")]);
         };
@@ -43,9 +44,7 @@ impl Transaction<'_> {
             store: self.store,
         });
         temporal::check_years(&facts, &values)?;
-        if facts.name == crate::events::push_topic::OBJECT {
-            crate::events::push_topic::check(&self.schema, &facts, &values)?;
-        }
+        crate::events::check_channel(&self.schema, &facts, &values)?;
         self.check_unique(object, &facts, id, &values, None)?;
         self.put(object, id, &values, Cause::User);
         Ok(id)
@@ -93,9 +92,7 @@ impl Transaction<'_> {
             store: self.store,
         });
         temporal::check_years(&facts, &values)?;
-        if facts.name == crate::events::push_topic::OBJECT {
-            crate::events::push_topic::check(&self.schema, &facts, &values)?;
-        }
+        crate::events::check_channel(&self.schema, &facts, &values)?;
         self.check_unique(object, &facts, id, &values, Some(&given))?;
         self.put(object, id, &values, Cause::User);
         Ok(())

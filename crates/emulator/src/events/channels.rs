@@ -203,7 +203,9 @@ pub fn add_channel(
     let named = stem.starts_with(|c: char| c.is_ascii_alphabetic())
         && stem.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if !named {
-        return Err(invalid(format!("The channel name {full_name} is not valid: it must be a name that ends in __chn")));
+        return Err(invalid(format!(
+            "The channel name {full_name} is not valid: it must be a name that ends in __chn"
+        )));
     }
     let channels = &mut org.events.channels;
     if channels.channels.iter().any(|c| c.full_name.eq_ignore_ascii_case(full_name)) {
@@ -214,7 +216,13 @@ pub fn add_channel(
         return Err(ApiError::new("LIMIT_EXCEEDED", format!("An org has at most {CHANNELS_MAX} custom channels")));
     }
     let id = channels.next_id(*b"0YL");
-    channels.channels.push(Channel { id, full_name: full_name.into(), channel_type, label: label.into(), configured: false });
+    channels.channels.push(Channel {
+        id,
+        full_name: full_name.into(),
+        channel_type,
+        label: label.into(),
+        configured: false,
+    });
     Ok(id)
 }
 
@@ -250,9 +258,9 @@ pub fn add(org: &mut Org, new: NewMember) -> Result<RecordId, ApiError> {
         return Err(ApiError::new("DUPLICATE_VALUE", message).field("SelectedEntity"));
     }
     let filter = check_details(&org.schema, &object, &new.enriched_fields, new.filter_expression.as_deref())?;
-    let full_name = new.full_name.unwrap_or_else(|| {
-        format!("{}_{}", new.event_channel.replace("__chn", "_chn"), new.selected_entity)
-    });
+    let full_name = new
+        .full_name
+        .unwrap_or_else(|| format!("{}_{}", new.event_channel.replace("__chn", "_chn"), new.selected_entity));
     let channels = &mut org.events.channels;
     channels.deselected.retain(|name| new.event_channel != STANDARD || *name != object);
     let id = channels.next_id(*b"0v8");

@@ -190,7 +190,8 @@ pub fn configure(org: &mut Org, subscriptions: Vec<(RecordId, NewSubscription, b
     managed.subscriptions.retain(|s| !s.configured || subscriptions.iter().any(|(id, ..)| *id == s.id));
     for (id, new, runs) in subscriptions {
         let known = managed.subscriptions.iter().position(|s| s.id == id || s.developer_name == new.developer_name);
-        let before = known.map(|at| managed.subscriptions.remove(at)).filter(|s| s.topic_name == new.topic_name && runs);
+        let before =
+            known.map(|at| managed.subscriptions.remove(at)).filter(|s| s.topic_name == new.topic_name && runs);
         managed.subscriptions.push(Subscription {
             id,
             developer_name: new.developer_name,

@@ -131,12 +131,8 @@ impl Org {
                 if !self.usage.spend_published(now, streaming.hourly_published) {
                     return Err((id, PublishError::Limit));
                 }
-                let body = PlatformEvent {
-                    schema,
-                    uuid: id.as_str().into(),
-                    payload: given.payload.into(),
-                    standard_volume,
-                };
+                let body =
+                    PlatformEvent { schema, uuid: id.as_str().into(), payload: given.payload.into(), standard_volume };
                 self.events.store(now, &self.settings, vec![Body::Platform(body)]);
                 Ok((id, self.events.latest()))
             })

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::push_topic;
 use super::Commit;
+use super::push_topic;
 use crate::Org;
 
 impl Org {

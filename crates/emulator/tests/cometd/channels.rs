@@ -51,8 +51,11 @@ async fn a_custom_channel_carries_its_members_filtered_and_enriched() {
 #[tokio::test]
 async fn merged_events_are_split_where_they_are_enriched() {
     let running = start(|_| {}).await;
-    control(&running, json!({ "member": { "channel": "ChangeEvents", "entity": "AccountChangeEvent",
-        "enriched_fields": ["Name"] } }))
+    control(
+        &running,
+        json!({ "member": { "channel": "ChangeEvents", "entity": "AccountChangeEvent",
+        "enriched_fields": ["Name"] } }),
+    )
     .await;
     let a = create(&running, "Account", json!({ "Name": "A", "Phone": "1" })).await;
     let b = create(&running, "Account", json!({ "Name": "B", "Phone": "1" })).await;
@@ -91,15 +94,21 @@ async fn an_entity_is_on_the_standard_channel_or_not() {
 async fn platform_events_on_a_custom_channel() {
     let running = start(|_| {}).await;
     control(&running, json!({ "channel": { "full_name": "Orders__chn", "channel_type": "event" } })).await;
-    control(&running, json!({ "member": { "channel": "Orders__chn", "entity": "Order__e", "filter": "Total__c > 10" } }))
-        .await;
+    control(
+        &running,
+        json!({ "member": { "channel": "Orders__chn", "entity": "Order__e", "filter": "Total__c > 10" } }),
+    )
+    .await;
     let mut client = Bayeux::connected(&running).await;
     client.subscribe("/event/Orders__chn", None).await;
     for total in [5, 15] {
         create(&running, "Order__e", json!({ "Number__c": "1", "Total__c": total })).await;
     }
     let event = client.event().await;
-    assert_eq!((&event["channel"], &event["data"]["payload"]["Total__c"]), (&json!("/event/Orders__chn"), &json!(15.0)));
+    assert_eq!(
+        (&event["channel"], &event["data"]["payload"]["Total__c"]),
+        (&json!("/event/Orders__chn"), &json!(15.0))
+    );
     let mut org = running.emulator.org().write();
     for (channel, entity, code) in [
         ("Orders__chn", "AccountChangeEvent", "INVALID_CROSS_REFERENCE_KEY"),
@@ -121,7 +130,12 @@ async fn platform_events_on_a_custom_channel() {
 async fn metadata_puts_its_configuration_in_the_place_of_the_last() {
     let running = start(|s| s.change_event_objects = Some(Vec::new())).await;
     let configuration = |entities: &[&str]| channels::Configuration {
-        channels: vec![(RecordId::new(*b"0YL", *b"TG", 7), "Own__chn".into(), channels::ChannelType::Data, "Own".into())],
+        channels: vec![(
+            RecordId::new(*b"0YL", *b"TG", 7),
+            "Own__chn".into(),
+            channels::ChannelType::Data,
+            "Own".into(),
+        )],
         members: entities
             .iter()
             .enumerate()

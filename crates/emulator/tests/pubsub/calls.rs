@@ -1,7 +1,7 @@
 //! Single calls, and requests that are refused.
 
 use tidegate_emulator::faults::Action;
-use tidegate_emulator::grpc::proto::{TopicRequest};
+use tidegate_emulator::grpc::proto::TopicRequest;
 use tidegate_emulator::server::{Config, Emulator};
 use tidegate_emulator::settings::Settings;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};

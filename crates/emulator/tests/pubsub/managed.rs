@@ -113,7 +113,9 @@ async fn a_lost_position_is_recovered_from_as_configured() {
 
 #[tokio::test]
 async fn stopping_and_removing_disconnect() {
-    for (remove, code) in [(false, "managed.subscription.config.stopped"), (true, "managed.subscription.config.deleted")] {
+    for (remove, code) in
+        [(false, "managed.subscription.config.stopped"), (true, "managed.subscription.config.deleted")]
+    {
         let bench = start().await;
         bench.publish(vec![bench.order("1")]).await.unwrap();
         let mut stream = Managed::open(&bench, by_name(5)).await;

@@ -55,10 +55,11 @@ pub(crate) fn org(settings: Settings) -> Org {
         ObjectType::custom("Widget__c", "Widget", "Widgets", *b"a0X", NameField::Text)
             .with(Field::long_text_area("Notes__c", "Notes", 131_072)),
     );
-    schema.put(
-        ObjectType::platform_event("Order__e", "Order", "Orders", *b"e00")
-            .with(Field::text("Number__c", "Number", 80)),
-    );
+    schema.put(ObjectType::platform_event("Order__e", "Order", "Orders", *b"e00").with(Field::text(
+        "Number__c",
+        "Number",
+        80,
+    )));
     Org { settings, schema: Arc::new(schema), ..Org::default() }
 }
 

@@ -14,7 +14,8 @@ const EVENTS_MAX: usize = 200;
 /// `GET /event/eventSchema/{id}?payloadFormat=EXPANDED|COMPACT`.
 pub(super) fn schema(call: &Call, id: &str) -> Answer {
     let found = call.state.org.read().events.schema(id).cloned();
-    let schema = found.ok_or_else(|| ApiError::new("NOT_FOUND", "The requested resource does not exist").status(404))?;
+    let schema =
+        found.ok_or_else(|| ApiError::new("NOT_FOUND", "The requested resource does not exist").status(404))?;
     answer(call, &schema)
 }
 
@@ -33,7 +34,8 @@ fn answer(call: &Call, schema: &EventSchema) -> Answer {
     match call.param("payloadFormat").map(str::to_ascii_uppercase).as_deref() {
         Some("COMPACT") => {}
         None | Some("EXPANDED") => {
-            let position = json!({ "type": "record", "name": "Event", "fields": [{ "name": "replayId", "type": "long" }] });
+            let position =
+                json!({ "type": "record", "name": "Event", "fields": [{ "name": "replayId", "type": "long" }] });
             record = json!({
                 "name": record.get("name"),
                 "namespace": "com.sforce.eventbus",
@@ -108,7 +110,8 @@ pub(super) fn push(call: &Call, id: &str) -> Answer {
         let status: serde_json::Map<String, Json> =
             users.iter().map(|user| (user.to_string(), json!(online.contains(user)))).collect();
         // A broadcast is not counted.
-        let count = if users.is_empty() { -1 } else { users.iter().filter(|user| online.contains(user)).count() as i64 };
+        let count =
+            if users.is_empty() { -1 } else { users.iter().filter(|user| online.contains(user)).count() as i64 };
         generic::push(&mut org, call.state.now(), id, payload, users)?;
         results.push(json!({ "fanoutCount": count, "userOnlineStatus": status }));
     }
