@@ -32,7 +32,7 @@ struct Head {
     position: Position,
     /// Channels, managed subscriptions and the newest events.
     #[serde(default)]
-    bus: events::keep::Kept,
+    bus: Box<events::keep::Kept>,
     schema_changed: Millis,
     /// Every object, in the order of their places.
     objects: Vec<KeptObject>,
@@ -106,7 +106,7 @@ impl Snapshot {
             now,
             clean,
             position: org.events.position(),
-            bus: org.events.keep(org.settings.streaming.kept_events),
+            bus: Box::new(org.events.keep(org.settings.streaming.kept_events)),
             schema_changed: org.schema.last_modified(),
             objects: org.schema.objects().iter().map(|object| KeptObject::of(object)).collect(),
         };
@@ -170,7 +170,7 @@ impl Snapshot {
             schema.put(object.object()?);
         }
         schema.touch(head.schema_changed);
-        let mut events = Bus::restore(head.position, head.bus, &schema);
+        let mut events = Bus::restore(head.position, *head.bus, &schema);
         if !head.clean {
             events.reset_positions();
         }

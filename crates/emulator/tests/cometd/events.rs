@@ -332,17 +332,18 @@ async fn bulk_and_cascades_are_not_told_by_push_topics_but_by_change_events() {
     };
     let events = client.events().await;
     assert_eq!(channels(&events), ["/data/AccountChangeEvent", "/data/ContactChangeEvent", "/topic/A"]);
-    let mut org = running.emulator.org().write();
-    let object = org.schema.find("Account").unwrap().0;
-    let context = tidegate_emulator::dml::WriteContext {
-        now: T0,
-        user: org.settings.admin_id,
-        origin: "com/salesforce/api/bulkapi/66.0".into(),
-        all_or_none: false,
-    };
-    let fields = vec![("Name".to_owned(), tidegate_emulator::dml::Input::Text("Bulk".into()))];
-    org.write(&context, vec![tidegate_emulator::dml::Write::Create { object, fields }]);
-    drop(org);
+    {
+        let mut org = running.emulator.org().write();
+        let object = org.schema.find("Account").unwrap().0;
+        let context = tidegate_emulator::dml::WriteContext {
+            now: T0,
+            user: org.settings.admin_id,
+            origin: "com/salesforce/api/bulkapi/66.0".into(),
+            all_or_none: false,
+        };
+        let fields = vec![("Name".to_owned(), tidegate_emulator::dml::Input::Text("Bulk".into()))];
+        org.write(&context, vec![tidegate_emulator::dml::Write::Create { object, fields }]);
+    }
     assert_eq!(channels(&client.events().await), ["/data/AccountChangeEvent"]);
 }
 

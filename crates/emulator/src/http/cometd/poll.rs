@@ -255,6 +255,7 @@ fn fits(subscription: &Subscription, data: &Json) -> bool {
         || subscription.filter.iter().any(|(field, wanted)| match data.get("sobject").and_then(|r| r.get(field)) {
             Some(Json::String(text)) => text == wanted,
             Some(Json::Null) | None => wanted == "null",
-            Some(other) => other.to_string() == *wanted,
+            // Numbers and booleans, as they are written.
+            Some(other) => serde_json::from_str::<Json>(wanted).is_ok_and(|wanted| wanted == *other),
         })
 }
