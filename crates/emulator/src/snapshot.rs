@@ -17,7 +17,7 @@ use crate::settings::Settings;
 use crate::store::{Image, Store};
 use crate::{Millis, Org, RecordId};
 
-const MAGIC: &[u8; 8] = b"TIDEORG1";
+const MAGIC: &[u8; 8] = b"TIDEORG2";
 /// Shows that nothing is missing at the end.
 const END: &[u8; 8] = b"END OF 1";
 
@@ -36,6 +36,9 @@ struct Head {
     schema_changed: Millis,
     /// Every object, in the order of their places.
     objects: Vec<KeptObject>,
+    /// Components that were saved as metadata.
+    #[serde(default)]
+    metadata: crate::metadata::keep::Kept,
 }
 
 /// An object with what the text form of its facts leaves to the org.
@@ -109,6 +112,7 @@ impl Snapshot {
             bus: Box::new(org.events.keep(org.settings.streaming.kept_events)),
             schema_changed: org.schema.last_modified(),
             objects: org.schema.objects().iter().map(|object| KeptObject::of(object)).collect(),
+            metadata: org.metadata.kept(org.settings.change_event_objects.clone()),
         };
         Self { head, image: org.store.image() }
     }
@@ -174,9 +178,13 @@ impl Snapshot {
         if !head.clean {
             events.reset_positions();
         }
-        let settings = Settings { org_id, ..settings.clone() };
-        let store = Store::from_image(image);
-        Ok(Restored { org: Org { settings, schema: Arc::new(schema), store, events, ..Org::default() }, now: head.now })
+        let mut settings = Settings { org_id, ..settings.clone() };
+        if let Some(selected) = &head.metadata.selected {
+            settings.change_event_objects = Some(selected.clone());
+        }
+        let (store, metadata) = (Store::from_image(image), crate::metadata::Catalog::from_kept(head.metadata));
+        let org = Org { settings, schema: Arc::new(schema), store, events, metadata, ..Org::default() };
+        Ok(Restored { org, now: head.now })
     }
 }
 

@@ -290,7 +290,7 @@ pub struct Configuration {
 /// those of other origin stay. Calling it again with the same changes nothing.
 ///
 /// # Errors
-/// The first member that is not valid; it and those after it are not put on their channels.
+/// The last member that is not valid; such members are not put on their channels, the others are.
 pub fn configure(org: &mut Org, configuration: Configuration) -> Result<(), ApiError> {
     let channels = &mut org.events.channels;
     channels.channels.retain(|c| !c.configured);
@@ -299,16 +299,21 @@ pub fn configure(org: &mut Org, configuration: Configuration) -> Result<(), ApiE
         channels.channels.retain(|c| c.full_name != full_name);
         channels.channels.push(Channel { id, full_name, channel_type, label, configured: true });
     }
+    let mut result = Ok(());
     for (id, member) in configuration.members {
         let (channel, entity) = (member.event_channel.clone(), member.selected_entity.clone());
         org.events.channels.members.retain(|m| m.event_channel != channel || m.selected_entity != entity);
-        let made = add(org, member)?;
-        if let Some(member) = org.events.channels.members.iter_mut().find(|m| m.id == made) {
-            (member.id, member.configured) = (id, true);
+        match add(org, member) {
+            Ok(made) => {
+                if let Some(member) = org.events.channels.members.iter_mut().find(|m| m.id == made) {
+                    (member.id, member.configured) = (id, true);
+                }
+            }
+            Err(error) => result = Err(error),
         }
     }
     org.events.wake();
-    Ok(())
+    result
 }
 
 /// Changes a member's enrichment and filter; channel and entity cannot be changed.
@@ -379,6 +384,14 @@ fn check_entity(org: &Org, new: &NewMember) -> Result<String, ApiError> {
         let message = format!("The selected entity, {}, isn't valid for this channel", new.selected_entity);
         ApiError::new("INVALID_CROSS_REFERENCE_KEY", message).field("SelectedEntity")
     })
+}
+
+/// Checks a filter expression against the fields of an entity's object.
+///
+/// # Errors
+/// `INVALID_FILTER_EXPRESSION`.
+pub fn check_filter(object: &ObjectType, text: &str) -> Result<(), ApiError> {
+    filter::check(text, object).map(drop)
 }
 
 /// Checks enrichment and filter against the entity's fields.

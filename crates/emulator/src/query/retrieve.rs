@@ -21,7 +21,7 @@ pub(super) fn retrieve(
     let facts = org.schema.object(object);
     let mut names: Vec<&str> = Vec::new();
     match fields {
-        None => names.extend(facts.fields.iter().map(|f| f.name.as_str())),
+        None => names.extend(facts.enumerate().map(|(_, f)| f.name.as_str())),
         Some(asked) => {
             for name in asked.iter().map(|name| name.trim()).filter(|name| !name.is_empty()) {
                 if !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.')) {

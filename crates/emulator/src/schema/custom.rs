@@ -37,16 +37,8 @@ impl ObjectType {
         let mut object = Self::new(name, label, label_plural, Some(key_prefix));
         object.change_events = true;
         object.urls.push("defaultValues".into());
-        for (scope, of) in [("everything", "All"), ("mine", "My"), ("team", "My team's")] {
-            let label = format!("{of} {}", label_plural.to_lowercase());
-            object.scopes.push(Scope { name: scope.into(), label });
-        }
-        let mut owner = Field::new("OwnerId", "Owner ID", FieldType::Reference, 18);
-        owner.reference_to = vec!["Group".into(), "User".into()];
-        owner.relationship_name = Some("Owner".into());
-        owner.polymorphic_foreign_key = true;
-        owner.name_pointing = true;
-        (owner.nillable, owner.permissionable, owner.defaulted_on_create) = (false, false, true);
+        object.name_scopes();
+        let owner = Self::owner_field();
         object.fields = vec![
             Field::new("Id", "Record ID", FieldType::Id, 18),
             owner,
@@ -62,6 +54,113 @@ impl ObjectType {
         ];
         object.index();
         object
+    }
+
+    /// A custom setting: its records belong to the organization, a profile or a user (`SetupOwnerId`).
+    pub fn custom_setting(name: &str, label: &str, key_prefix: [u8; 3]) -> Self {
+        let mut object = Self::new(name, label, label, Some(key_prefix));
+        object.flags.custom_setting = true;
+        object.off_the_pages();
+        let mut owner = Field::new("SetupOwnerId", "Location", FieldType::Reference, 18);
+        owner.reference_to = vec!["Organization".into(), "Profile".into(), "User".into()];
+        owner.relationship_name = Some("SetupOwner".into());
+        (owner.polymorphic_foreign_key, owner.name_pointing, owner.updateable) = (true, true, false);
+        let mut name_field = Field::new("Name", "Name", FieldType::String, 38);
+        (name_field.name_field, name_field.id_lookup) = (true, true);
+        object.fields = vec![
+            Field::new("Id", "Record ID", FieldType::Id, 18),
+            system("IsDeleted", "Deleted", FieldType::Boolean),
+            name_field,
+            owner,
+            system("CreatedDate", "Created Date", FieldType::Datetime),
+            user("CreatedById", "Created By ID", "CreatedBy"),
+            system("LastModifiedDate", "Last Modified Date", FieldType::Datetime),
+            user("LastModifiedById", "Last Modified By ID", "LastModifiedBy"),
+            system("SystemModstamp", "System Modstamp", FieldType::Datetime),
+        ];
+        object.index();
+        object
+    }
+
+    /// A custom metadata type: its records are deployed, not written.
+    pub fn custom_metadata_type(name: &str, label: &str, label_plural: &str, key_prefix: [u8; 3]) -> Self {
+        let mut object = Self::new(name, label, label_plural, Some(key_prefix));
+        object.custom = true;
+        object.off_the_pages();
+        let flags = &mut object.flags;
+        (flags.createable, flags.updateable, flags.deletable) = (false, false, false);
+        (flags.undeletable, flags.replicateable, flags.triggerable) = (false, false, false);
+        let text = |name: &str, label: &str, length: u32| {
+            let mut field = Field::new(name, label, FieldType::String, length);
+            (field.createable, field.updateable) = (false, false);
+            field
+        };
+        let mut label_field = text("MasterLabel", "Label", 40);
+        label_field.name_field = true;
+        object.fields = vec![
+            Field::new("Id", "Custom Metadata Record ID", FieldType::Id, 18),
+            text("DeveloperName", "Custom Metadata Record Name", 40),
+            label_field,
+            text("Language", "Master Language", 40),
+            text("NamespacePrefix", "Namespace Prefix", 15),
+            text("Label", "Label", 40),
+            text("QualifiedApiName", "Qualified API Name", 70),
+            system("SystemModstamp", "System Modstamp", FieldType::Datetime),
+        ];
+        object.index();
+        object
+    }
+
+    /// A platform event: it is published, delivered and never stored.
+    pub fn platform_event(name: &str, label: &str, label_plural: &str, key_prefix: [u8; 3]) -> Self {
+        let mut object = Self::new(name, label, label_plural, Some(key_prefix));
+        object.custom = true;
+        object.off_the_pages();
+        let flags = &mut object.flags;
+        (flags.updateable, flags.deletable, flags.undeletable) = (false, false, false);
+        (flags.queryable, flags.retrieveable, flags.replicateable) = (false, false, false);
+        let mut replay = Field::new("ReplayId", "Replay ID", FieldType::String, 1000);
+        (replay.createable, replay.updateable) = (false, false);
+        let mut uuid = Field::new("EventUuid", "Event UUID", FieldType::String, 36);
+        (uuid.createable, uuid.updateable) = (false, false);
+        object.fields = vec![
+            replay,
+            system("CreatedDate", "Created Date", FieldType::Datetime),
+            user("CreatedById", "Created By ID", "CreatedBy"),
+            uuid,
+        ];
+        object.index();
+        object
+    }
+
+    /// Marks the object as one that has no pages, lists and searches.
+    fn off_the_pages(&mut self) {
+        let flags = &mut self.flags;
+        (flags.layoutable, flags.compact_layoutable, flags.search_layoutable) = (false, false, false);
+        (flags.searchable, flags.mru_enabled, flags.feed_enabled) = (false, false, false);
+    }
+
+    /// `OwnerId`, as every object has it that is no detail of another.
+    pub(crate) fn owner_field() -> Field {
+        let mut owner = Field::new("OwnerId", "Owner ID", FieldType::Reference, 18);
+        owner.reference_to = vec!["Group".into(), "User".into()];
+        owner.relationship_name = Some("Owner".into());
+        owner.polymorphic_foreign_key = true;
+        owner.name_pointing = true;
+        (owner.nillable, owner.permissionable, owner.defaulted_on_create) = (false, false, true);
+        owner
+    }
+
+    /// Names the scopes of an ordinary custom object by its label.
+    pub(crate) fn name_scopes(&mut self) {
+        if !self.flags.layoutable {
+            return;
+        }
+        self.scopes.clear();
+        for (scope, of) in [("everything", "All"), ("mine", "My"), ("team", "My team's")] {
+            let label = format!("{of} {}", self.label_plural.to_lowercase());
+            self.scopes.push(Scope { name: scope.into(), label });
+        }
     }
 
     /// This object with one more field.

@@ -4,10 +4,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Field, FieldType, ObjectFlags, ObjectType, PicklistValue, RecordType, Schema};
+use super::{Blanks, Field, FieldType, ObjectFlags, ObjectType, PicklistValue, RecordType, Schema};
 
 /// The record type of records whose object has no other. Ids of this kind are the same in every org.
-const MASTER_RECORD_TYPE: &str = "012000000000000AAA";
+pub const MASTER_RECORD_TYPE: &str = "012000000000000AAA";
 
 /// Members of `urls` that only a describe has and the global list has not.
 const DESCRIBE_ONLY_URLS: [&str; 4] = ["defaultValues", "uiDetailTemplate", "uiEditTemplate", "uiNewRecord"];
@@ -28,7 +28,7 @@ pub fn usual_urls(flags: &ObjectFlags) -> Vec<&'static str> {
 /// The answer of `GET /services/data/vXX.X/sobjects`. `version` is `61.0`, without the `v`.
 pub fn global(schema: &Schema, version: &str) -> Value {
     let mut sobjects = Vec::new();
-    for object in schema.objects() {
+    for object in schema.objects().iter().filter(|object| !object.is_removed()) {
         sobjects.push(entry(object, version));
         if object.change_events {
             sobjects.push(change_event_entry(object, version));
@@ -146,7 +146,7 @@ pub fn object(object: &ObjectType, version: &str, instance_url: &str) -> Value {
         "defaultImplementation": null,
         "extendedBy": null,
         "extendsInterfaces": null,
-        "fields": object.fields.iter().map(field).collect::<Vec<_>>(),
+        "fields": object.enumerate().map(|(_, f)| field(f)).collect::<Vec<_>>(),
         "implementedBy": null,
         "implementsInterfaces": null,
         "listviewable": null,
@@ -263,7 +263,7 @@ pub fn field(f: &Field) -> Value {
         "extraTypeInfo": f.extra_type_info,
         "filterable": f.filterable,
         "filteredLookupInfo": null,
-        "formulaTreatNullNumberAsZero": false,
+        "formulaTreatNullNumberAsZero": f.formula.as_ref().is_some_and(|formula| formula.blanks == Blanks::Zero),
         "groupable": f.groupable,
         "highScaleNumber": f.high_scale_number,
         "htmlFormatted": f.html_formatted,

@@ -16,6 +16,9 @@
 //! field OwnerId | reference | Owner ID | -nillable +defaultedOnCreate to=User as=Owner
 //! ```
 //!
+//! `removed` holds the place of a field that was deleted. Labels and values write `\p` for `|`, `\n` for a line end and
+//! `\\` for the backslash.
+//!
 //! Picklist values follow their field; the first two characters say whether one is the default (`* `) or inactive
 //! (`! `). Members of describe go by their own names: `+unique` where the type's default is false, `-filterable`
 //! where it is true.
@@ -125,13 +128,11 @@ fn read_line(object: &mut ObjectType, line: &str) -> Result<(), String> {
     for (mark, active, default_value) in [("  ", true, false), ("* ", true, true), ("! ", false, false)] {
         if let Some(value) = line.strip_prefix(mark) {
             let field = object.fields.last_mut().ok_or("a picklist value before any field")?;
-            let (value, label) = value.split_once(" | ").unwrap_or((value, value));
-            field.picklist.push(PicklistValue {
-                active,
-                default_value,
-                label: label.into(),
-                ..PicklistValue::new(value)
-            });
+            let mut parts = value.split(" | ");
+            let value = plain(parts.next().unwrap_or_default());
+            let label = parts.next().map_or_else(|| value.clone(), plain);
+            let valid_for = parts.next().map(str::to_owned);
+            field.picklist.push(PicklistValue { active, default_value, label, valid_for, ..PicklistValue::new(value) });
             return Ok(());
         }
     }
@@ -142,8 +143,8 @@ fn read_line(object: &mut ObjectType, line: &str) -> Result<(), String> {
         "object" => {
             object.name = part().ok_or("no name")?.to_owned();
             object.custom = object.name.ends_with("__c") || object.name.ends_with("__e");
-            object.label = part().ok_or("no label")?.to_owned();
-            object.label_plural = part().ok_or("no plural label")?.to_owned();
+            object.label = plain(part().ok_or("no label")?);
+            object.label_plural = plain(part().ok_or("no plural label")?);
             object.key_prefix = part().and_then(|p| p.as_bytes().try_into().ok());
         }
         "flags" => {
@@ -154,7 +155,7 @@ fn read_line(object: &mut ObjectType, line: &str) -> Result<(), String> {
         "events" => object.change_events = true,
         "scope" => {
             let name = part().ok_or("no name")?.to_owned();
-            object.scopes.push(Scope { name, label: part().ok_or("no label")?.to_owned() });
+            object.scopes.push(Scope { name, label: plain(part().ok_or("no label")?) });
         }
         "url" => object.urls.push(rest.to_owned()),
         "child" => object.children.push(read_child(part().unwrap_or_default(), part(), part().unwrap_or_default())?),
@@ -162,8 +163,9 @@ fn read_line(object: &mut ObjectType, line: &str) -> Result<(), String> {
             let name = part().ok_or("no name")?;
             let ty = part().ok_or("no type")?;
             let label = part().ok_or("no label")?;
-            object.fields.push(read_field(name, ty, label, part().unwrap_or_default())?);
+            object.fields.push(read_field(name, ty, &plain(label), part().unwrap_or_default())?);
         }
+        "removed" => object.fields.push(Field::removed()),
         _ => return Err(format!("unknown word `{word}`")),
     }
     Ok(())
@@ -199,6 +201,35 @@ fn read_child(place: &str, relationship: Option<&str>, marks: &str) -> Result<Ch
         }
     }
     Ok(child)
+}
+
+/// What stands behind a backslash.
+fn escaped(c: char) -> char {
+    match c {
+        'n' => '\n',
+        'r' => '\r',
+        'p' => '|',
+        c => c,
+    }
+}
+
+/// A label or value as it is.
+fn plain(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut out = String::with_capacity(text.len());
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => out.extend(chars.next().map(escaped)),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A label or value as a line can hold it.
+fn on_a_line(text: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('|', "\\p");
+    text.replace('\n', "\\n").replace('\r', "\\r")
 }
 
 fn list(text: &str) -> Vec<String> {
@@ -250,7 +281,7 @@ fn attributes_of(text: &str) -> Vec<String> {
     while let Some(c) = chars.next() {
         match c {
             '"' => quoted = !quoted,
-            '\\' if quoted => word.extend(chars.next()),
+            '\\' if quoted => word.extend(chars.next().map(escaped)),
             ' ' if !quoted => {
                 if !word.is_empty() {
                     found.push(std::mem::take(&mut word));
@@ -272,7 +303,8 @@ pub fn render(object: &ObjectType, heading: &str) -> String {
         push(&mut out, format_args!("# {line}"));
     }
     let prefix = object.key_prefix.map_or(String::from("-"), |p| String::from_utf8_lossy(&p).into_owned());
-    push(&mut out, format_args!("object {} | {} | {} | {prefix}", object.name, object.label, object.label_plural));
+    let (label, plural) = (on_a_line(&object.label), on_a_line(&object.label_plural));
+    push(&mut out, format_args!("object {} | {label} | {plural} | {prefix}", object.name));
     let flags = differing(&mut object.flags.clone(), &mut ObjectFlags::default(), OBJECT_FLAGS);
     if !flags.is_empty() {
         push(&mut out, format_args!("flags {}", flags.join(" ")));
@@ -281,7 +313,7 @@ pub fn render(object: &ObjectType, heading: &str) -> String {
         push(&mut out, format_args!("events"));
     }
     for scope in &object.scopes {
-        push(&mut out, format_args!("scope {} | {}", scope.name, scope.label));
+        push(&mut out, format_args!("scope {} | {}", scope.name, on_a_line(&scope.label)));
     }
     for url in &object.urls {
         push(&mut out, format_args!("url {url}"));
@@ -327,6 +359,9 @@ fn differing<T>(is: &mut T, base: &mut T, flags: &[Flag<T>]) -> Vec<String> {
 }
 
 fn render_field(out: &mut String, field: &Field) {
+    if field.is_removed() {
+        return push(out, format_args!("removed"));
+    }
     let (mut is, mut base) = (field.clone(), Field::new("", "", field.ty, field.length));
     let size = match field.ty {
         FieldType::Int => format!("({})", field.digits),
@@ -343,8 +378,8 @@ fn render_field(out: &mut String, field: &Field) {
     for (key, text) in FIELD_TEXTS {
         if text(&mut is) != text(&mut base) {
             let value = text(&mut is).clone().unwrap_or_default();
-            if value.contains([' ', '"', '\\']) {
-                let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+            if value.contains([' ', '"', '\\', '|', '\n', '\r']) {
+                let value = on_a_line(&value).replace('"', "\\\"");
                 attributes.push(format!("{key}=\"{value}\""));
             } else {
                 attributes.push(format!("{key}={value}"));
@@ -357,7 +392,13 @@ fn render_field(out: &mut String, field: &Field) {
     if let Some(order) = field.relationship_order {
         attributes.push(format!("order={order}"));
     }
-    let line = format!("field {} | {}{size} | {} | {}", field.name, field.ty.name(), field.label, attributes.join(" "));
+    let line = format!(
+        "field {} | {}{size} | {} | {}",
+        field.name,
+        field.ty.name(),
+        on_a_line(&field.label),
+        attributes.join(" ")
+    );
     push(out, format_args!("{}", line.trim_end_matches([' ', '|'])));
     for value in &field.picklist {
         let mark = if value.default_value {
@@ -367,10 +408,11 @@ fn render_field(out: &mut String, field: &Field) {
         } else {
             "!"
         };
-        if value.label == value.value {
-            push(out, format_args!("{mark} {}", value.value));
-        } else {
-            push(out, format_args!("{mark} {} | {}", value.value, value.label));
+        let (own, label) = (on_a_line(&value.value), on_a_line(&value.label));
+        match &value.valid_for {
+            Some(valid_for) => push(out, format_args!("{mark} {own} | {label} | {valid_for}")),
+            None if value.label == value.value => push(out, format_args!("{mark} {own}")),
+            None => push(out, format_args!("{mark} {own} | {label}")),
         }
     }
 }
@@ -410,8 +452,12 @@ mod tests {
     fn quoted_attributes_keep_blanks_and_quotes() {
         let mut field = Field::new("X", "X", FieldType::String, 10);
         field.default_value = Some(r#"a "b" \ c"#.into());
-        let mut object = ObjectType::new("O", "O", "Os", Some(*b"001"));
-        object.fields.push(field);
+        field.label = "a | b \\ c".into();
+        field.inline_help_text = Some("one\ntwo | three".into());
+        field.picklist.push(PicklistValue { label: "L | M".into(), ..PicklistValue::new("V | W\\n") });
+        field.picklist.push(PicklistValue { valid_for: Some("gAAA".into()), ..PicklistValue::new("X") });
+        let mut object = ObjectType::new("O", "O | P", "Os", Some(*b"001"));
+        object.fields.extend([field, Field::removed()]);
         assert_eq!(parse(&render(&object, "")).unwrap().fields, object.fields);
     }
 }

@@ -4,6 +4,8 @@
 //! grouped, aggregated; how long they are). Standard objects' facts are written as differences from it, and custom
 //! fields are built on it.
 
+use super::{Formula, RollUp};
+
 /// The `type` of a field, as describe names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names are those of the describe result")]
@@ -166,6 +168,11 @@ pub struct Field {
     pub permissionable: bool,
     pub calculated: bool,
     pub calculated_formula: Option<String>,
+    /// What a formula field is computed from; the describe shows its text as `calculatedFormula`. A standard field whose
+    /// text a describe shows and that the org keeps by itself has none.
+    pub formula: Option<Formula>,
+    /// What a roll-up summary is computed from; not shown in a describe.
+    pub summary: Option<RollUp>,
     pub auto_number: bool,
     /// Display format of an auto-number (`SHP-{000000}`); not shown in a describe.
     pub auto_number_format: Option<String>,
@@ -274,6 +281,8 @@ impl Field {
             permissionable: writable && ty != FieldType::Boolean,
             calculated: false,
             calculated_formula: None,
+            formula: None,
+            summary: None,
             auto_number: false,
             auto_number_format: None,
             defaulted_on_create: matches!(ty, FieldType::Boolean | FieldType::Id),
@@ -310,6 +319,19 @@ impl Field {
             high_scale_number: false,
             inline_help_text: None,
         }
+    }
+
+    /// The empty place of a field that was deleted: it has no name, and nothing reads or writes it.
+    pub fn removed() -> Self {
+        let mut field = Self::new("", "", FieldType::String, 0);
+        (field.createable, field.updateable, field.permissionable) = (false, false, false);
+        (field.filterable, field.sortable, field.groupable, field.aggregatable) = (false, false, false, false);
+        field
+    }
+
+    /// Whether this is the empty place of a field that was deleted.
+    pub fn is_removed(&self) -> bool {
+        self.name.is_empty()
     }
 
     /// Whether a create must name it: not nillable, writable, and nothing fills it in.

@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use crate::Millis;
 
+mod calculated;
 pub mod custom;
 pub mod describe;
 pub mod facts;
 mod field;
+mod files;
 mod standard;
 
+pub use calculated::{Blanks, FORMULA_TEXT, FilterOperation, Formula, RollUp, RollUpFilter, RollUpOperation};
 pub use custom::{LONG_TEXT, NameField, format_auto_number};
 pub use field::{Field, FieldType, PicklistValue};
 pub use standard::standard;
@@ -149,7 +152,8 @@ pub struct ChildRelationship {
 }
 
 impl Schema {
-    /// Every object, in the order in which they came.
+    /// Every object, in the order in which they came: an object's index is its [`ObjectId`]. One that was deleted
+    /// leaves an empty place ([`ObjectType::is_removed`]), so that ids stay what they are.
     pub fn objects(&self) -> &[Arc<ObjectType>] {
         &self.objects
     }
@@ -176,6 +180,7 @@ impl Schema {
     /// here that point to it are entered in its own list, unless the facts already have them.
     pub fn put(&mut self, mut object: ObjectType) -> ObjectId {
         object.index();
+        files::admit(self, &mut object);
         for other in &self.objects {
             for (name, child) in other.child_relationships() {
                 if name.eq_ignore_ascii_case(&object.name) && !other.name.eq_ignore_ascii_case(&object.name) {
@@ -199,19 +204,58 @@ impl Schema {
         }
         let key = object.name.to_ascii_lowercase();
         let id = match self.by_name.get(&key) {
-            Some(id) => *id,
-            None => ObjectId(u16::try_from(self.objects.len()).expect("an org has fewer than 65,536 objects")),
+            Some(id) if !object.is_removed() => *id,
+            _ => ObjectId(u16::try_from(self.objects.len()).expect("an org has fewer than 65,536 objects")),
         };
         if let Some(prefix) = object.key_prefix {
             self.by_prefix.insert(prefix, id);
         }
-        self.by_name.insert(key, id);
+        if !object.is_removed() {
+            self.by_name.insert(key, id);
+        }
         let object = Arc::new(object);
         match self.objects.get_mut(usize::from(id.0)) {
             Some(place) => *place = object,
             None => self.objects.push(object),
         }
         id
+    }
+
+    /// Changes an object that is here: as [`Schema::put`], and what its parents were told of its custom fields before
+    /// is taken back first. Fields keep their places; one that goes leaves [`Field::removed`] in its own.
+    pub fn replace(&mut self, mut object: ObjectType) -> ObjectId {
+        object.children.retain(|c| c.child_object != object.name || !is_custom_name(&c.field));
+        self.forget_children(&object.name);
+        self.put(object)
+    }
+
+    /// Takes an object away. Its place stays, empty, and its key prefix is not given to another.
+    pub fn remove(&mut self, name: &str) -> Option<ObjectId> {
+        let id = self.by_name.remove(&name.to_ascii_lowercase())?;
+        let object = self.object(id).clone();
+        self.forget_children(&object.name);
+        let prefix = object.key_prefix;
+        self.objects[usize::from(id.0)] = Arc::new(ObjectType::removed(prefix));
+        Some(id)
+    }
+
+    fn forget_children(&mut self, child: &str) {
+        for place in &mut self.objects {
+            if place.children.iter().any(|c| c.child_object == child && is_custom_name(&c.field)) {
+                let parent = Arc::make_mut(place);
+                parent.children.retain(|c| c.child_object != child || !is_custom_name(&c.field));
+            }
+        }
+    }
+
+    /// The key prefix of the next custom object (`a00`, `a01`, …) or of another kind of custom object by its first
+    /// letter (`e` for platform events, `m` for custom metadata types). `None` when all were given out.
+    pub fn next_prefix(&self, letter: u8) -> Option<[u8; 3]> {
+        const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        DIGITS
+            .iter()
+            .flat_map(|a| DIGITS.iter().map(move |b| [letter, *a, *b]))
+            .find(|prefix| !self.by_prefix.contains_key(prefix))
     }
 
     /// Adds fields at the end of an object. `false` when there is no such object; a field that is there already is
@@ -260,6 +304,32 @@ impl ObjectType {
         }
     }
 
+    /// The empty place of an object that was deleted. It keeps the prefix of its ids.
+    pub fn removed(key_prefix: Option<[u8; 3]>) -> Self {
+        let flags = ObjectFlags {
+            compact_layoutable: false,
+            createable: false,
+            deletable: false,
+            layoutable: false,
+            mru_enabled: false,
+            queryable: false,
+            replicateable: false,
+            retrieveable: false,
+            search_layoutable: false,
+            searchable: false,
+            triggerable: false,
+            undeletable: false,
+            updateable: false,
+            ..ObjectFlags::default()
+        };
+        Self { key_prefix, flags, ..Self::default() }
+    }
+
+    /// Whether this is the empty place of an object that was deleted.
+    pub fn is_removed(&self) -> bool {
+        self.name.is_empty()
+    }
+
     /// A field by API name, whatever the case.
     pub fn field(&self, name: &str) -> Option<(FieldId, &Field)> {
         let id = *self.by_name.get(&name.to_ascii_lowercase())?;
@@ -271,9 +341,10 @@ impl ObjectType {
         &self.fields[usize::from(id.0)]
     }
 
-    /// Fields with their places, in describe order.
+    /// Fields with their places, in describe order, without those that were deleted.
     pub fn enumerate(&self) -> impl Iterator<Item = (FieldId, &Field)> {
-        self.fields.iter().enumerate().map(|(i, f)| (FieldId(i as u16), f))
+        let placed = self.fields.iter().enumerate().map(|(i, f)| (FieldId(i as u16), f));
+        placed.filter(|(_, f)| !f.is_removed())
     }
 
     /// The parent field whose `relationshipName` this is (`Account` → `AccountId`), whatever the case.
@@ -320,9 +391,14 @@ impl ObjectType {
         }
     }
 
-    fn index(&mut self) {
+    pub(crate) fn index(&mut self) {
         self.by_name = self.enumerate().map(|(id, f)| (f.name.to_ascii_lowercase(), id)).collect();
     }
+}
+
+/// Whether this is the API name of something custom.
+fn is_custom_name(name: &str) -> bool {
+    name.ends_with("__c") || name.ends_with("__s")
 }
 
 #[cfg(test)]

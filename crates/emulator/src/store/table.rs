@@ -11,7 +11,7 @@ use super::index::{Index, same};
 use crate::id::INSTANCE;
 use crate::schema::FieldId;
 use crate::value::ValueRef;
-use crate::{Millis, RecordId};
+use crate::{Millis, RecordId, Value};
 
 /// The records of one object, in id order. Soft-deleted records stay here, with `IsDeleted` true, until they leave
 /// the recycle bin.
@@ -129,6 +129,30 @@ impl Table {
         self.log.insert(id, binned.at);
     }
 
+    /// Fills an empty table with rows in id order, these of them in the recycle bin, as the seed does: without any
+    /// check, and packed closer than one by one. `count` numbers of ids and of these auto-number fields are used up.
+    pub(crate) fn fill(
+        &mut self,
+        rows: Vec<(RecordId, Arc<Row>)>,
+        bin: Vec<(RecordId, Binned)>,
+        count: u64,
+        numbered: &[FieldId],
+    ) {
+        if self.rows.is_empty() {
+            self.rows = rows.into_iter().collect();
+        } else {
+            self.rows.extend(rows);
+        }
+        self.log.extend(bin.iter().map(|(id, binned)| (*id, binned.at)));
+        self.bin.extend(bin);
+        self.indexes.get_mut().clear();
+        self.next_number = self.next_number.max(count);
+        for field in numbered {
+            let counter = self.counters.entry(*field).or_default();
+            *counter = (*counter).max(count);
+        }
+    }
+
     /// Takes a row out for good.
     pub fn remove(&mut self, id: RecordId) -> Option<Arc<Row>> {
         self.set(id, None).map(|(row, _)| row)
@@ -156,6 +180,30 @@ impl Table {
         let counter = self.counters.entry(field).or_default();
         *counter += 1;
         *counter
+    }
+
+    /// Gives every row, live or deleted, another value of this field: the schema changed, no user wrote.
+    pub(crate) fn rewrite(&mut self, field: FieldId, mut value: impl FnMut(&Row) -> Value) {
+        for row in self.rows.values_mut() {
+            let new = value(row);
+            if row.get(field) != new {
+                let mut values = row.to_values();
+                values.insert(field, new);
+                *row = Arc::new(Row::new(&values));
+            }
+        }
+        self.indexes.get_mut().remove(&field);
+    }
+
+    /// Takes every row out for good, the recycle bin and the log of deletions with them.
+    pub(crate) fn clear(&mut self) {
+        let next_number = self.next_number;
+        *self = Self { next_number, ..Self::default() };
+    }
+
+    /// Makes this the last number that an auto-number field was given.
+    pub(crate) fn set_auto_number(&mut self, field: FieldId, last: u64) {
+        self.counters.insert(field, last);
     }
 
     /// Remembers a deletion for `getDeleted`, or forgets it.

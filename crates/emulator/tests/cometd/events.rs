@@ -56,7 +56,7 @@ async fn a_platform_event_is_published_by_writing_a_record() {
 
 #[tokio::test]
 async fn writing_an_event_is_checked_and_nothing_else_can_be_done_with_it() {
-    let running = start(|s| s.streaming.hourly_published = 3).await;
+    let running = start(|s| s.hourly_published_events = 3).await;
     for (fields, code) in [
         (json!({}), "REQUIRED_FIELD_MISSING"),
         (json!({ "Number__c": "x".repeat(81) }), "STRING_TOO_LONG"),

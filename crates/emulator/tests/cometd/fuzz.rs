@@ -63,7 +63,7 @@ fn running() -> &'static Running {
     static RUNNING: OnceLock<Running> = OnceLock::new();
     RUNNING.get_or_init(|| {
         runtime().block_on(start(|s| {
-            s.streaming.clients = 1_000;
+            s.streaming_clients_max = 1_000;
             s.streaming.poll_ms = 1;
         }))
     })

@@ -243,7 +243,7 @@ async fn tokens_that_end_end_the_session_and_being_connected_extends_them() {
 
 #[tokio::test]
 async fn an_org_has_so_many_clients() {
-    let running = start(|s| s.streaming.clients = 2).await;
+    let running = start(|s| s.streaming_clients_max = 2).await;
     let _two = (Bayeux::connected(&running).await, Bayeux::connected(&running).await);
     let denied = Bayeux::new(&running).handshake().await;
     assert_eq!(denied["ext"]["sfdc"]["failureReason"], "403::Organization concurrent user limit exceeded");

@@ -37,8 +37,7 @@ async fn what_is_published_is_delivered_as_it_was_written() {
 
 #[tokio::test]
 async fn requests_that_cannot_be_published() {
-    let streaming = Streaming { hourly_published: 1, ..Streaming::default() };
-    let bench = Bench::start(Settings { streaming, ..Settings::default() }).await;
+    let bench = Bench::start(Settings { hourly_published_events: 1, ..Settings::default() }).await;
     let request = |topic: &str, count: usize| PublishRequest {
         topic_name: topic.into(),
         events: vec![bench.order("1"); count],

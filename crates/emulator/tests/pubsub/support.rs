@@ -46,6 +46,7 @@ pub(crate) fn app() -> App {
         client_credentials: true,
         run_as: None,
         blocked: false,
+        ..App::default()
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::Answer;
-use super::call::Call;
+use super::call::{Call, Verb};
 use crate::events::{EventSchema, Topic, generic};
 use crate::http::ApiErrors;
 use crate::{ApiError, RecordId};
@@ -11,8 +11,17 @@ use crate::{ApiError, RecordId};
 /// Events of one push. Not a bound that is documented.
 const EVENTS_MAX: usize = 200;
 
+/// `/event` and all below.
+pub(super) fn route(call: &Call, below: &[&str]) -> Answer {
+    match below {
+        ["eventschema", _] if call.verb == Verb::Get => schema(call, call.path.get(2).map_or("", String::as_str)),
+        ["eventschema", _] => Err(super::not_allowed(call, "GET,HEAD").into()),
+        _ => Err(super::not_found().into()),
+    }
+}
+
 /// `GET /event/eventSchema/{id}?payloadFormat=EXPANDED|COMPACT`.
-pub(super) fn schema(call: &Call, id: &str) -> Answer {
+fn schema(call: &Call, id: &str) -> Answer {
     let found = call.state.org.read().events.schema(id).cloned();
     let schema =
         found.ok_or_else(|| ApiError::new("NOT_FOUND", "The requested resource does not exist").status(404))?;
