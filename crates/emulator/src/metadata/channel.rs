@@ -75,10 +75,9 @@ pub(super) fn save_member(
 ) -> Result<Saved, Problem> {
     field::check_elements(element, MEMBER_ELEMENTS, "PlatformEventChannelMember")?;
     let required = |name: &str| {
-        element
-            .text_of(name)
-            .filter(|text| !text.is_empty())
-            .ok_or_else(|| Problem::new("REQUIRED_FIELD_MISSING", format!("Required fields are missing: [{name}]")))
+        element.text_of(name).filter(|text| !text.is_empty()).ok_or_else(|| {
+            Problem::new("REQUIRED_FIELD_MISSING", format!("Required fields are missing: [{name}]"))
+        })
     };
     let (channel, entity) = (required("eventChannel")?, required("selectedEntity")?);
     let data = match work.catalog.get("PlatformEventChannel", channel) {
@@ -90,7 +89,10 @@ pub(super) fn save_member(
         }
     };
     if full_name != member_name(channel, entity) && full_name != format!("{channel}_{entity}") {
-        let message = format!("The name {full_name} of the channel member must be {}", member_name(channel, entity));
+        let message = format!(
+            "The name {full_name} of the channel member must be {}",
+            member_name(channel, entity)
+        );
         return Err(Problem::integrity(message));
     }
     let object = if data { object_of(&work.schema, entity) } else { work.schema.find(entity).map(|(_, o)| &**o) };
@@ -105,9 +107,6 @@ pub(super) fn save_member(
     if let Some(unknown) = enriched.iter().find(|name| data && object.field(name).is_none()) {
         let message = format!("In field: enrichedFields - no field {unknown} found on {}", object.name);
         return Err(Problem::new("INVALID_CROSS_REFERENCE_KEY", message));
-    }
-    if let Some(text) = element.text_of("filterExpression") {
-        crate::events::channels::check_filter(object, text).map_err(|e| Problem::new(e.code, e.message))?;
     }
     let object_name = object.name.clone();
     let full_name = member_name(channel, entity);
@@ -167,11 +166,7 @@ pub fn members(schema: &Schema, catalog: &super::Catalog, selected: Option<&Vec<
             full_name: component.full_name.clone(),
             channel: text("eventChannel"),
             entity: text("selectedEntity"),
-            enriched: element
-                .children_named("enrichedFields")
-                .filter_map(|f| f.text_of("name"))
-                .map(str::to_owned)
-                .collect(),
+            enriched: element.children_named("enrichedFields").filter_map(|f| f.text_of("name")).map(str::to_owned).collect(),
             filter: element.text_of("filterExpression").map(str::to_owned),
             node: component.node.clone(),
         });

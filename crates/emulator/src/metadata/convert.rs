@@ -96,7 +96,9 @@ fn check_limits(def: &FieldDef, object: &ObjectType) -> Result<(), Problem> {
         if others().filter(|f| f.ty == FieldType::Reference).count() >= RELATIONSHIPS_MAX {
             return limit("relationship fields", RELATIONSHIPS_MAX);
         }
-        if def.ty == "MasterDetail" && others().filter(|f| f.relationship_order.is_some()).count() >= MASTERS_MAX {
+        if def.ty == "MasterDetail"
+            && others().filter(|f| f.relationship_order.is_some()).count() >= MASTERS_MAX
+        {
             return limit("master-detail relationships", MASTERS_MAX);
         }
     }
@@ -108,8 +110,7 @@ fn default_value(def: &FieldDef, field: &mut Field) -> Result<(), Problem> {
     let Some(text) = def.default_value.as_deref().map(str::trim).filter(|text| !text.is_empty()) else {
         return Ok(());
     };
-    let quoted = text.len() > 1
-        && (text.starts_with('"') && text.ends_with('"') || text.starts_with('\'') && text.ends_with('\''));
+    let quoted = text.len() > 1 && (text.starts_with('"') && text.ends_with('"') || text.starts_with('\'') && text.ends_with('\''));
     let known = match field.ty {
         FieldType::Date => text.eq_ignore_ascii_case("TODAY()"),
         FieldType::Datetime => text.eq_ignore_ascii_case("NOW()"),
@@ -150,8 +151,7 @@ fn choices(def: &FieldDef, object: &ObjectType, globals: Option<&[PicklistValue]
             match found.filter(fits) {
                 Some(found) => Some(found),
                 None => {
-                    let message =
-                        format!("In field: controllingField - no CustomField named {}.{name} found", object.name);
+                    let message = format!("In field: controllingField - no CustomField named {}.{name} found", object.name);
                     return Err(Problem::new("INVALID_CROSS_REFERENCE_KEY", message));
                 }
             }
@@ -262,9 +262,7 @@ fn roll_up(def: &FieldDef, schema: &Schema, object: &ObjectType) -> Result<Field
         let message = format!("summaryForeignKey {} is no master-detail field to {}", summary.foreign_key, object.name);
         return Err(Problem::integrity(message));
     }
-    let own = |full: &str| {
-        full.strip_prefix(child.name.as_str()).and_then(|f| f.strip_prefix('.')).unwrap_or(full).to_owned()
-    };
+    let own = |full: &str| full.strip_prefix(child.name.as_str()).and_then(|f| f.strip_prefix('.')).unwrap_or(full).to_owned();
     let mut filters = Vec::new();
     for (name, operation, value) in &summary.filters {
         let name = own(name);
@@ -275,7 +273,13 @@ fn roll_up(def: &FieldDef, schema: &Schema, object: &ObjectType) -> Result<Field
         };
         filters.push(RollUpFilter { field: found.name.clone(), operation, value: value.clone() });
     }
-    let mut made = RollUp { operation, child: child.name.clone(), foreign_key: key.name.clone(), field: None, filters };
+    let mut made = RollUp {
+        operation,
+        child: child.name.clone(),
+        foreign_key: key.name.clone(),
+        field: None,
+        filters,
+    };
     if operation == RollUpOperation::Count {
         return Ok(Field::roll_up(&def.name, &def.label, FieldType::Double, 18, 0, made));
     }

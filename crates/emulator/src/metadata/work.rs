@@ -172,11 +172,14 @@ impl Org {
         for effect in effects {
             self.effect(effect);
         }
-        super::events::follow(self);
     }
 
     /// Changes metadata: `change` works on a copy, which takes the org's place where it says so.
-    pub fn change_metadata<T>(&mut self, context: &WriteContext, change: impl FnOnce(&mut Work<'_>) -> (bool, T)) -> T {
+    pub fn change_metadata<T>(
+        &mut self,
+        context: &WriteContext,
+        change: impl FnOnce(&mut Work<'_>) -> (bool, T),
+    ) -> T {
         let mut work = Work::new(self, context);
         let (good, result) = change(&mut work);
         let finished = work.finish();
