@@ -132,7 +132,7 @@ impl Usage {
         true
     }
 
-    /// Counts events handed to subscribers.
+    /// Counts platform and change events handed to subscribers.
     pub fn add_delivered_events(&self, now: Millis, n: u64) {
         self.0.lock().delivered_events.add(now, n);
     }

@@ -22,6 +22,7 @@ mod locks;
 mod merge;
 mod number;
 mod person_account;
+mod publish;
 mod record_type;
 mod reference;
 mod roll_up;
@@ -166,7 +167,7 @@ impl Org {
         results
     }
 
-    /// Does the writes and says what they changed.
+    /// Does the writes and says what they changed. Platform events that they published wait in the bus.
     fn transact(
         &mut self,
         context: &WriteContext,
@@ -179,10 +180,17 @@ impl Org {
         let mut results: Vec<WriteResult> = Vec::with_capacity(writes.len());
         for (at, write) in writes.into_iter().enumerate() {
             let start = tx.savepoint();
-            let result = match repeated.get(&at) {
+            let earlier = tx.published.len();
+            let mut result = match repeated.get(&at) {
                 Some(error) => Err(vec![error.clone()]),
                 None => tx.write(write),
             };
+            if tx.published.len() > earlier
+                && !self.usage.spend_published(context.now, self.settings.hourly_published_events)
+            {
+                tx.published.truncate(earlier);
+                result = Err(vec![errors::publish_limit()]);
+            }
             if result.is_err() {
                 tx.rollback(start);
             }
@@ -190,12 +198,15 @@ impl Org {
         }
         if context.all_or_none && results.iter().any(Result::is_err) {
             tx.rollback(0);
+            let (bus, settings) = (&self.events, &self.settings);
+            tx.published.retain(|event| crate::events::leaves_at_once(bus, settings, &event.object.name));
             for result in &mut results {
                 if let Ok(saved) = result {
                     *result = Err(vec![ApiError { ids: vec![saved.id], ..errors::all_or_none() }]);
                 }
             }
         }
+        self.events.outbox.append(&mut tx.published);
         let (changes, undo) = tx.finish(!self.units.is_empty());
         (results, changes, undo)
     }

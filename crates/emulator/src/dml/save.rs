@@ -11,6 +11,10 @@ impl Transaction<'_> {
     /// Makes a record.
     pub(super) fn create(&mut self, object: ObjectId, fields: Vec<(String, Input)>) -> Result<RecordId, Vec<ApiError>> {
         let facts = self.object(object);
+        if crate::events::is_platform_event(&facts) {
+            return self.publish_event(object, facts, &fields);
+        }
+        crate::events::check_count(self.store, self.settings, object, &facts)?;
         let Some(prefix) = facts.key_prefix.filter(|_| facts.flags.createable) else {
             return Err(vec![errors::not_supported(&facts, "create")]);
         };
@@ -116,6 +120,7 @@ impl Transaction<'_> {
     ) -> Result<(), Vec<ApiError>> {
         self.check_locks(object, facts, id, values).map_err(|e| vec![e])?;
         temporal::check_years(facts, values)?;
+        crate::events::check_channel(&self.schema, facts, values)?;
         self.check_unique(object, facts, id, values, given)
     }
 

@@ -22,6 +22,8 @@ pub(super) struct Transaction<'a> {
     /// The roll-up summaries of the org.
     pub(super) summaries: Arc<[super::roll_up::Summary]>,
     steps: Vec<Step>,
+    /// Platform events that were written.
+    pub(super) published: Vec<crate::events::Published>,
     /// Reference fields that point at an object, looked up once.
     pub(super) incoming: HashMap<ObjectId, Arc<[super::delete::Incoming]>>,
 }
@@ -61,6 +63,7 @@ impl<'a> Transaction<'a> {
             options: super::WriteOptions::default(),
             summaries,
             steps: Vec::new(),
+            published: Vec::new(),
             incoming: HashMap::new(),
         }
     }

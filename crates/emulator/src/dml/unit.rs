@@ -9,8 +9,6 @@
 //! Units nest: an inner one that is committed belongs to the outer one from then on. Whoever opens a unit keeps the
 //! org to himself until he closes it, or others read what may be taken back.
 
-use std::sync::Arc;
-
 use super::WriteContext;
 use crate::events::Commit;
 use crate::schema::ObjectId;
@@ -23,6 +21,8 @@ pub struct Unit {
     undo: Vec<Undo>,
     changes: Vec<RecordChange>,
     blobs: Vec<u64>,
+    /// How many platform events waited for the bus when it was opened.
+    waiting: usize,
 }
 
 /// How a record stood before a write.
@@ -46,7 +46,7 @@ impl Unit {
 impl Org {
     /// Opens a unit: what is written from now on is told to nobody, and can be taken back.
     pub fn begin(&mut self) {
-        self.units.push(Unit::default());
+        self.units.push(Unit { waiting: self.events.outbox.len(), ..Unit::default() });
     }
 
     /// Closes the innermost unit and keeps what it did. The outermost one's changes become one transaction of events.
@@ -69,15 +69,20 @@ impl Org {
         for blob in unit.blobs {
             self.store.blobs.remove(blob);
         }
+        // Events that are published immediately leave all the same.
+        let published = self.events.outbox.split_off(unit.waiting.min(self.events.outbox.len()));
+        let (bus, settings) = (&self.events, &self.settings);
+        let leaves =
+            |event: &crate::events::Published| crate::events::leaves_at_once(bus, settings, &event.object.name);
+        let published: Vec<_> = published.into_iter().filter(leaves).collect();
+        self.events.outbox.extend(published);
+        if self.units.is_empty() {
+            self.events.publish_waiting(&self.settings);
+        }
     }
 
     /// Tells the event bus of a transaction.
     pub(super) fn tell(&mut self, context: &WriteContext, changes: Vec<RecordChange>) {
-        if changes.is_empty() {
-            return;
-        }
-        let commit = Commit { now: context.now, user: context.user, origin: context.origin.clone(), changes };
-        let schema = Arc::clone(&self.schema);
-        self.events.commit(&schema, &self.settings, commit);
+        self.raise(Commit { now: context.now, user: context.user, origin: context.origin.clone(), changes });
     }
 }

@@ -14,6 +14,7 @@ use crate::ApiError;
 pub mod body;
 pub mod bulk;
 mod bulk1;
+pub mod cometd;
 pub mod control;
 pub mod error;
 mod harm;
@@ -42,6 +43,7 @@ pub fn router(state: AppState) -> Router {
         .merge(sign_in::routes())
         .merge(bulk::routes())
         .merge(bulk1::routes())
+        .merge(cometd::routes())
         .merge(control::routes())
         .merge(metadata::routes())
         .merge(rest::routes())

@@ -28,6 +28,8 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// Longest path and query that is read, and longest path, query and headers together. Documented: 16,384 bytes.
 const HEAD_BYTES_MAX: usize = 16_384;
 
+/// Streams of one HTTP/2 connection at a time. Documented for the Pub/Sub API: 1,000.
+const STREAMS_MAX: u32 = 1_000;
 /// Paths of API requests, as against signing in, streaming and pages.
 const API_PATHS: [&str; 4] = ["/services/data/", "/services/async/", "/services/Soap/", "/services/apexrest/"];
 
@@ -63,7 +65,8 @@ where
         let door = door.clone();
         async move { door.answer(request.map(Body::new)).await }
     });
-    let builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http2().max_concurrent_streams(STREAMS_MAX);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);
     // A broken connection is the client's affair (or a planned fault): there is nobody to tell.

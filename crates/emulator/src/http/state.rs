@@ -34,6 +34,8 @@ pub struct AppState {
     pub running: Arc<Running>,
     /// Told when a Bulk job may have become ready to run.
     pub bulk_wake: Arc<Notify>,
+    /// Sessions of CometD clients.
+    pub cometd: Arc<super::cometd::Clients>,
 }
 
 impl AppState {
@@ -47,6 +49,7 @@ impl AppState {
             snapshots: Arc::default(),
             running: Arc::default(),
             bulk_wake: Arc::default(),
+            cometd: Arc::default(),
         }
     }
 

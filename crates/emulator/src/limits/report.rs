@@ -6,7 +6,7 @@ use super::{MB, storage};
 use crate::{Millis, Org};
 
 /// Limits whose use is not followed here: name, maximum. The values are those of a Developer Edition org.
-const UNFOLLOWED: [(&str, u64); 41] = [
+const UNFOLLOWED: [(&str, u64); 40] = [
     ("ActiveScratchOrgs", 3),
     ("AnalyticsExternalDataSizeMB", 40_960),
     ("ConcurrentAsyncGetReportInstances", 200),
@@ -18,7 +18,6 @@ const UNFOLLOWED: [(&str, u64); 41] = [
     ("DailyAsyncApexExecutions", 250_000),
     ("DailyAsyncApexTests", 500),
     ("DailyDurableGenericStreamingApiEvents", 10_000),
-    ("DailyDurableStreamingApiEvents", 10_000),
     ("DailyEinsteinDataInsightsStoryCreation", 1_000),
     ("DailyEinsteinDiscoveryOptimizationJobRuns", 25),
     ("DailyEinsteinDiscoveryPredictAPICalls", 50_000),
@@ -69,6 +68,10 @@ pub fn report(org: &Org, now: Millis) -> Json {
         ("DailyBulkV2QueryFileStorageMB", limit(settings.daily_query_result_mb, result_mb)),
         ("DailyBulkV2QueryJobs", limit(settings.daily_query_jobs, counters.query_jobs.total(now))),
         ("DailyDeliveredPlatformEvents", limit(settings.daily_delivered_events, counters.delivered_events.total(now))),
+        (
+            "DailyDurableStreamingApiEvents",
+            limit(settings.streaming.daily_notices, counters.delivered_notices.total(now)),
+        ),
         ("DataStorageMB", limit(settings.data_storage_mb, stored.data_mb)),
         ("DurableStreamingApiConcurrentClients", limit(settings.streaming_clients_max, counters.streaming_clients)),
         ("FileStorageMB", limit(settings.file_storage_mb, stored.file_mb)),
@@ -107,7 +110,7 @@ mod tests {
             assert_eq!(report[name], json!({ "Max": max, "Remaining": remaining }), "{name}");
         }
         let names: Vec<_> = report.as_object().unwrap().keys().cloned().collect();
-        assert_eq!(names.len(), UNFOLLOWED.len() + 11);
+        assert_eq!(names.len(), UNFOLLOWED.len() + 12);
         assert!(names.is_sorted());
     }
 }

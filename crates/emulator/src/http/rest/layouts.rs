@@ -4,10 +4,9 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::call::{Call, Verb};
-use super::{Answer, not_allowed, not_built, not_found};
+use super::call::Call;
+use super::{Answer, not_found};
 use crate::ApiError;
-use crate::events::{EventSchema, event_name};
 use crate::schema::{Field, ObjectType, describe};
 
 /// `GET /sobjects/{object}/describe/{name}…`.
@@ -213,41 +212,4 @@ pub(super) fn default_values(call: &Call, object: &str) -> Answer {
         }
     }
     Ok(call.answer(200, &Json::Object(values)))
-}
-
-/// `GET /sobjects/{event}/eventSchema`: the Avro schema of a change event.
-pub(super) fn event_schema(call: &Call, name: &str) -> Answer {
-    let schema = call.state.org.read().schema.clone();
-    let found = schema.objects().iter().find(|o| o.change_events && event_name(&o.name).eq_ignore_ascii_case(name));
-    match found {
-        Some(object) => Ok(shown(call, &EventSchema::of(object))),
-        None if schema.find(name).is_some() => Err(not_found().into()),
-        None => Err(not_found().into()),
-    }
-}
-
-/// `GET /event/eventSchema/{id}`.
-pub(super) fn event_schema_by_id(call: &Call, below: &[&str]) -> Answer {
-    match below {
-        ["eventschema", _] if call.verb != Verb::Get => Err(not_allowed(call, "GET,HEAD").into()),
-        ["eventschema", _] => {
-            let id = call.path.get(2).map_or("", String::as_str);
-            let schema = call.state.org.read().schema.clone();
-            let mut schemas = schema.objects().iter().filter(|o| o.change_events).map(|o| EventSchema::of(o));
-            match schemas.find(|schema| schema.id == id) {
-                Some(found) => Ok(shown(call, &found)),
-                None => Err(not_found().into()),
-            }
-        }
-        ["eventschema"] => Err(not_found().into()),
-        _ => Err(not_built("this resource of events").into()),
-    }
-}
-
-fn shown(call: &Call, schema: &EventSchema) -> axum::response::Response {
-    let mut json: Json = serde_json::from_str(&schema.json).unwrap_or(Json::Null);
-    if let Some(members) = json.as_object_mut() {
-        members.insert("uuid".to_owned(), json!(schema.id));
-    }
-    call.answer(200, &json)
 }

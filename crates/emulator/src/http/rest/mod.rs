@@ -11,6 +11,7 @@ mod collections;
 mod composite;
 mod conditions;
 mod describe;
+mod events;
 mod graph;
 mod hold;
 pub(in crate::http) mod layouts;
@@ -154,7 +155,7 @@ fn route(call: &Call) -> Answer {
         "limits" => resources::limits_route(call, below),
         "composite" => composite::route(call, below),
         "recent" => recent::route(call, below),
-        "event" => layouts::event_schema_by_id(call, below),
+        "event" => events::route(call, below),
         "tabs" | "theme" | "appmenu" | "actions" | "quickactions" | "compactlayouts" => {
             menus::route(call, first, below)
         }

@@ -2,7 +2,7 @@
 
 use super::call::{Call, Verb};
 use super::{
-    Answer, describe, layouts, listviews, not_allowed, not_built, recent, record, related, replication, upsert,
+    Answer, describe, events, layouts, listviews, not_allowed, not_built, recent, record, related, replication, upsert,
 };
 
 /// Leads to the resource; `below` are the path's names after `sobjects`, in lower case.
@@ -22,7 +22,7 @@ pub(super) fn route(call: &Call, below: &[&str]) -> Answer {
         (Get, [_, "listviews", rest @ ..]) => listviews::route(call, object, rest),
         (Get, [_, "quickactions", rest @ ..]) => layouts::quick_actions(call, object, rest),
         (Get, [_, "defaultvalues"]) => layouts::default_values(call, object),
-        (Get, [_, "eventschema"]) => layouts::event_schema(call, object),
+        (Get, [_, "eventschema"]) => events::schema_of(call, object),
         (Get, [_, "updated"]) => replication::updated(call, object),
         (Get, [_, "deleted"]) => replication::deleted(call, object),
         (_, [_, "suggestedarticles"]) => Err(not_built("Knowledge").into()),
@@ -41,6 +41,8 @@ pub(super) fn route(call: &Call, below: &[&str]) -> Answer {
         (Get, [_, "id", _]) => record::read(call, object, at(3)),
         (Patch, [_, "id", _]) => upsert::by_key(call, object, "Id", at(3)),
         (Delete, [_, "id", _]) => record::delete(call, object, at(3)),
+        (Get, ["streamingchannel", _, "push"]) => events::listeners(call, at(2)),
+        (Post, ["streamingchannel", _, "push"]) => events::push(call, at(2)),
         (_, [_, id, _, ..]) if record::looks_like_id(id) => {
             related::route(call, object, at(2), call.path.get(3..).unwrap_or_default())
         }
