@@ -215,13 +215,13 @@ pub fn describe(object: &ObjectType, version: &str, instance_url: &str) -> Json 
 fn shown(object: &ObjectType) -> ObjectType {
     let mut object = object.clone();
     object.fields.retain(|f| f.name != HIDDEN);
+    object.index();
     let writable = object.field("Metadata").is_some();
     let flags = &mut object.flags;
     (flags.createable, flags.updateable, flags.deletable) = (writable, writable, writable);
     for field in object.fields.iter_mut().filter(|f| matches!(f.name.as_str(), "Metadata" | "FullName")) {
         (field.createable, field.updateable) = (writable, writable);
     }
-    object.index();
     object
 }
 
