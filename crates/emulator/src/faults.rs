@@ -5,9 +5,15 @@
 //! nothing of faults.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+
+mod refusal;
+
+pub use refusal::Refusal;
+pub(crate) use refusal::Refused;
 
 /// Which requests, and what happens to them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,8 +39,14 @@ pub struct Match {
     pub after: u64,
     /// The `nth` fitting request, from 1: another way to say `after: nth - 1`.
     pub nth: Option<u64>,
-    /// How many requests are harmed; 1 where it is left out, 0 for no end.
+    /// How many requests are harmed; 1 where it is left out (any number with `for_ms`), 0 for no end.
     pub times: Option<u64>,
+    /// A storm: requests are harmed until so many milliseconds of real time after the first one that was.
+    pub for_ms: Option<u64>,
+    /// Harms only so many of a hundred fitting requests, chosen evenly: with 25 every fourth.
+    pub percent: Option<u8>,
+    /// Only requests of a client whose `Sforce-Call-Options` (or else `User-Agent`) contains this.
+    pub client: Option<String>,
 }
 
 /// What happens to a request. Several may be set: a delay and an answer, for instance.
@@ -47,6 +59,9 @@ pub struct Action {
     /// Revokes the request's token before it is handled.
     #[serde(skip_serializing_if = "is_false")]
     pub expire_token: bool,
+    /// Answers as Salesforce refuses, in the shape of the door; nothing is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refuse: Option<Refusal>,
     /// Answers with this HTTP status; nothing is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -68,6 +83,19 @@ pub struct Action {
     /// Sends so many messages of a gRPC answer, then resets the stream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut_after_messages: Option<u64>,
+    /// Does the work, then waits so long before the answer, milliseconds of real time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay_answer_ms: Option<u64>,
+    /// Sends the answer's body no faster than this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_per_second: Option<u64>,
+    /// Sends so many bytes of the answer's body and ends it there as if it were whole: nothing on the wire shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_after_bytes: Option<u64>,
+    /// Adds this to the counts that an answer tells: `Sforce-NumberOfRecords`, `totalSize`, `numberRecordsProcessed`
+    /// and `numberRecordsFailed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub miscount: Option<i64>,
     /// Leaves so many rows off a Bulk result page, whose count header still says all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncate_rows: Option<u64>,
@@ -86,6 +114,11 @@ impl Action {
     /// Answer a gRPC call with this status code.
     pub fn grpc_status(code: u8) -> Self {
         Self { grpc_status: Some(code), ..Self::default() }
+    }
+
+    /// Refuse as Salesforce does.
+    pub fn refuse(refusal: Refusal) -> Self {
+        Self { refuse: Some(refusal), ..Self::default() }
     }
 
     /// Wait first.
@@ -137,6 +170,9 @@ impl Action {
         if let Some(code) = self.grpc_status.filter(|code| *code > 16) {
             return Err(format!("{code} is no gRPC status from 0 to 16"));
         }
+        if self.bytes_per_second == Some(0) {
+            return Err("bytes_per_second is 0: nothing would ever come; take delay_answer_ms for that".into());
+        }
         for (name, value) in &self.headers {
             if http::HeaderName::try_from(name.as_str()).is_err() || http::HeaderValue::from_str(value).is_err() {
                 return Err(format!("{name:?}: {value:?} is no HTTP header"));
@@ -154,6 +190,9 @@ impl Action {
         if self.expire_token {
             parts.push("token expired".into());
         }
+        if let Some(refusal) = self.refuse {
+            parts.push(format!("refused: {refusal:?}"));
+        }
         if let Some(status) = self.status {
             parts.push(format!("answered {status}"));
         }
@@ -162,6 +201,18 @@ impl Action {
         }
         if self.lose_answer {
             parts.push("answer lost".into());
+        }
+        if let Some(ms) = self.delay_answer_ms {
+            parts.push(format!("answered after {ms} ms"));
+        }
+        if let Some(rate) = self.bytes_per_second {
+            parts.push(format!("slowed to {rate} bytes/s"));
+        }
+        if let Some(bytes) = self.end_after_bytes {
+            parts.push(format!("ended after {bytes} bytes"));
+        }
+        if let Some(off) = self.miscount {
+            parts.push(format!("counts off by {off}"));
         }
         if let Some(bytes) = self.cut_after_bytes {
             parts.push(format!("cut after {bytes} bytes"));
@@ -188,6 +239,29 @@ pub struct Planned {
     pub seen: u64,
     /// Requests harmed so far.
     pub served: u64,
+    /// When the first request was harmed.
+    #[serde(skip)]
+    first: Option<Instant>,
+}
+
+impl Planned {
+    /// Whether the fitting request just counted is to be harmed.
+    fn is_due(&self, now: Instant) -> bool {
+        let matching = &self.plan.matching;
+        let after = matching.nth.map_or(matching.after, |n| n.saturating_sub(1));
+        let times = matching.times.unwrap_or(if matching.for_ms.is_some() { 0 } else { 1 });
+        let over = match (matching.for_ms, self.first) {
+            (Some(ms), Some(first)) => now.duration_since(first) > Duration::from_millis(ms),
+            _ => false,
+        };
+        let counted = self.seen.saturating_sub(after);
+        let chosen = matching.percent.is_none_or(|percent| {
+            // Evenly: whenever the whole part of the share grows.
+            let share = |n: u64| n.saturating_mul(u64::from(percent)) / 100;
+            share(counted) > share(counted.saturating_sub(1))
+        });
+        self.seen > after && !over && chosen && (times == 0 || self.served < times)
+    }
 }
 
 /// The plans of one emulator.
@@ -208,7 +282,7 @@ impl Faults {
         let mut inner = self.inner.lock();
         inner.count += 1;
         let id = inner.count;
-        inner.plans.push(Planned { id, plan, seen: 0, served: 0 });
+        inner.plans.push(Planned { id, plan, seen: 0, served: 0, first: None });
         id
     }
 
@@ -237,19 +311,22 @@ impl Faults {
 
     /// What shall happen to this request. Every fitting plan counts it; the first that is due is served.
     pub fn take(&self, method: &str, path: &str, query: Option<&str>) -> Option<Action> {
+        self.take_from(method, path, query, None)
+    }
+
+    /// As [`Faults::take`], of a client that gave itself a name.
+    pub fn take_from(&self, method: &str, path: &str, query: Option<&str>, client: Option<&str>) -> Option<Action> {
         let mut inner = self.inner.lock();
+        let now = Instant::now();
         let mut action = None;
         for planned in &mut inner.plans {
-            if !planned.plan.matching.fits(method, path, query) {
+            if !planned.plan.matching.fits(method, path, query, client) {
                 continue;
             }
             planned.seen += 1;
-            let matching = &planned.plan.matching;
-            let after = matching.nth.map_or(matching.after, |n| n.saturating_sub(1));
-            let times = matching.times.unwrap_or(1);
-            let due = planned.seen > after && (times == 0 || planned.served < times);
-            if due && action.is_none() {
+            if action.is_none() && planned.is_due(now) {
                 planned.served += 1;
+                planned.first.get_or_insert(now);
                 action = Some(planned.plan.action.clone());
             }
         }
@@ -258,7 +335,10 @@ impl Faults {
 }
 
 impl Match {
-    fn fits(&self, method: &str, path: &str, query: Option<&str>) -> bool {
+    fn fits(&self, method: &str, path: &str, query: Option<&str>, client: Option<&str>) -> bool {
+        if self.client.as_ref().is_some_and(|name| !client.unwrap_or_default().contains(name.as_str())) {
+            return false;
+        }
         if self.method.as_ref().is_some_and(|m| !m.eq_ignore_ascii_case(method)) {
             return false;
         }
@@ -276,7 +356,7 @@ impl Match {
 }
 
 /// Whether `text` fits a pattern in which each `*` stands for any text.
-fn glob(pattern: &str, text: &str) -> bool {
+pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
     let Some(last) = parts.next_back() else { return rest.is_empty() };
@@ -323,6 +403,23 @@ mod tests {
         assert_eq!(hits, [false, true, true, false, false]);
         assert!(faults.take("POST", "/x/results", None).is_none());
         assert_eq!((faults.list()[0].seen, faults.list()[0].served), (5, 2));
+    }
+
+    #[test]
+    fn a_storm_ends_and_a_share_is_even() {
+        let faults = Faults::default();
+        let storm = Match { for_ms: Some(0), ..Match::default() };
+        faults.plan(Plan { matching: storm, action: Action::refuse(Refusal::ServerUnavailable) });
+        assert!(faults.take("GET", "/a", None).is_some());
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(faults.take("GET", "/a", None).is_none(), "the storm is over");
+        faults.clear();
+        let share = Match { percent: Some(25), times: Some(0), client: Some("etl".into()), ..Match::default() };
+        faults.plan(Plan { matching: share, action: Action::answer(503, "") });
+        assert!((0..8).all(|_| faults.take("GET", "/a", None).is_none()), "another client");
+        let hits: Vec<bool> =
+            (0..8).map(|_| faults.take_from("GET", "/a", None, Some("client=etl/1")).is_some()).collect();
+        assert_eq!(hits, [false, false, false, true, false, false, false, true]);
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod formula;
 pub mod grpc;
 pub mod http;
 pub mod id;
+pub mod import;
 pub mod limits;
 pub mod metadata;
 pub mod oauth;

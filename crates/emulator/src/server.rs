@@ -9,7 +9,8 @@
 //! # Ok(()) }
 //! ```
 
-use std::io;
+use std::fs::File;
+use std::io::{self, BufReader};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,9 +24,11 @@ use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::http::serve::Door;
 use crate::http::{AppState, SharedOrg, router};
+use crate::import::{ImportError, ImportOptions, SourceFile, load};
 use crate::oauth::{App, Password, PermittedUsers};
 use crate::seed::Seed;
 use crate::settings::Settings;
+use crate::snapshot::Snapshot;
 use crate::{ApiError, Org, bulk, grpc, schema};
 
 mod administrator;
@@ -63,6 +66,10 @@ pub struct Config {
     pub pubsub_listen: SocketAddr,
     /// What the org is filled with; empty without.
     pub seed: Option<SeedConfig>,
+    /// A snapshot that a new org is started from, in the place of a seed.
+    pub from: Option<PathBuf>,
+    /// Files that a new org is filled from: record trees with their plans, CSV files, archives of them.
+    pub load: Vec<SourceFile>,
     /// How the org is set up.
     pub settings: Settings,
     /// Names and secrets; random (or those kept in `dir`) without.
@@ -85,6 +92,8 @@ impl Default for Config {
             tls_listen: free,
             pubsub_listen: free,
             seed: None,
+            from: None,
+            load: Vec::new(),
             settings: Settings::default(),
             identity: None,
             private_key_pem: None,
@@ -119,6 +128,10 @@ pub enum StartError {
     Credentials(#[source] serde_json::Error),
     #[error("filling the org")]
     Seed(#[source] ApiError),
+    #[error("starting from a snapshot: {0} cannot be used together with a seed")]
+    SnapshotAndSeed(PathBuf),
+    #[error("loading {0}")]
+    Load(ImportError),
     #[error("a background task ended early")]
     Task(#[from] tokio::task::JoinError),
 }
@@ -294,7 +307,21 @@ async fn work_off_jobs(state: AppState, stop: CancellationToken) {
     }
 }
 
-fn new_org(config: &Config, now: crate::Millis) -> Result<Org, StartError> {
+fn new_org(config: &Config, clock: &Clock) -> Result<Org, StartError> {
+    let now = clock.now();
+    if let Some(path) = &config.from {
+        if config.seed.is_some() {
+            return Err(StartError::SnapshotAndSeed(path.clone()));
+        }
+        let unreadable = |source| StartError::File { path: path.clone(), source };
+        let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(unreadable)?);
+        let restored = Snapshot::read(&mut file, &config.settings).map_err(unreadable)?;
+        // Time never runs backwards in an org.
+        if restored.now > now {
+            clock.set(restored.now);
+        }
+        return Ok(restored.org);
+    }
     let schema = Arc::new(schema::standard());
     let mut org = Org { settings: config.settings.clone(), schema, ..Org::default() };
     if let Some(SeedConfig { number, contacts }) = config.seed {
@@ -317,7 +344,16 @@ fn prepare(config: &Config, clock: &Clock) -> Result<(Org, Keys, Credentials), S
             }
             kept.org
         }
-        None => new_org(config, clock.now())?,
+        None => {
+            let mut org = new_org(config, clock)?;
+            // Whoever makes the records has to be there first.
+            ensure_administrator(&mut org, &identity.username, clock.now());
+            if !config.load.is_empty() {
+                let options = ImportOptions::default();
+                load(&mut org, clock.now(), config.load.clone(), &options).map_err(StartError::Load)?;
+            }
+            org
+        }
     };
     let now = clock.now();
     ensure_administrator(&mut org, &identity.username, now);

@@ -4,9 +4,11 @@
 //! In it are the objects and fields, the records with the recycle bin, and how far the event bus has come. Not in it
 //! are tokens, Bulk jobs, cursors, usage and the events themselves.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::events::{Bus, Position};
@@ -20,7 +22,7 @@ const MAGIC: &[u8; 8] = b"TIDEORG1";
 const END: &[u8; 8] = b"END OF 1";
 
 /// What stands before the records.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Head {
     org_id: String,
     /// The org's time when it was kept.
@@ -37,13 +39,13 @@ struct Head {
 }
 
 /// An object with what the text form of its facts leaves to the org.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct KeptObject {
     facts: String,
     record_types: Vec<KeptRecordType>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct KeptRecordType {
     id: String,
     developer_name: String,
@@ -80,7 +82,7 @@ impl KeptObject {
 }
 
 /// An org at one moment. Rows are shared with the living org, not copied.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Snapshot {
     head: Head,
     image: Image,
@@ -125,11 +127,19 @@ impl Snapshot {
         out.flush()
     }
 
-    /// Reads what [`Snapshot::write`] wrote. The org is set up by `settings`, but keeps its own id.
+    /// Reads an org that [`Snapshot::write`] wrote. It is set up by `settings`, but keeps its own id.
+    ///
+    /// # Errors
+    /// Those of [`Snapshot::parse`] and [`Snapshot::restore`].
+    pub fn read(from: &mut impl Read, settings: &Settings) -> io::Result<Restored> {
+        Self::parse(from)?.restore(settings)
+    }
+
+    /// Reads what [`Snapshot::write`] wrote.
     ///
     /// # Errors
     /// Those of `from`, and `InvalidData` for what is no snapshot of this version, or not whole.
-    pub fn read(from: &mut impl Read, settings: &Settings) -> io::Result<Restored> {
+    pub fn parse(from: &mut impl Read) -> io::Result<Self> {
         let mut eight = [0; 8];
         from.read_exact(&mut eight)?;
         if &eight != MAGIC {
@@ -144,7 +154,7 @@ impl Snapshot {
         if &eight != END {
             return Err(invalid("the end is missing"));
         }
-        Self { head, image }.restore(settings)
+        Ok(Self { head, image })
     }
 
     /// The org that it was taken of, set up by `settings` but for its id.
@@ -171,6 +181,40 @@ impl Snapshot {
         let (store, metadata) = (Store::from_image(image), crate::metadata::Catalog::from_kept(head.metadata));
         let org = Org { settings, schema: Arc::new(schema), store, events, metadata, ..Org::default() };
         Ok(Restored { org, now: head.now })
+    }
+}
+
+/// Snapshots of a running org by name, in memory.
+#[derive(Debug, Default)]
+pub struct Snapshots(Mutex<BTreeMap<String, Snapshot>>);
+
+/// Most snapshots that are held by name: each holds the rows that have changed since.
+pub const SNAPSHOTS_MAX: usize = 16;
+
+impl Snapshots {
+    /// Holds a snapshot under a name, in the place of an earlier one. `false` where too many are held already.
+    pub fn put(&self, name: &str, snapshot: Snapshot) -> bool {
+        let mut held = self.0.lock();
+        if held.len() >= SNAPSHOTS_MAX && !held.contains_key(name) {
+            return false;
+        }
+        held.insert(name.to_owned(), snapshot);
+        true
+    }
+
+    /// The snapshot of this name.
+    pub fn get(&self, name: &str) -> Option<Snapshot> {
+        self.0.lock().get(name).cloned()
+    }
+
+    /// Lets one go. `false` where there is none.
+    pub fn remove(&self, name: &str) -> bool {
+        self.0.lock().remove(name).is_some()
+    }
+
+    /// Their names, each with the org's time when it was taken.
+    pub fn list(&self) -> Vec<(String, Millis)> {
+        self.0.lock().iter().map(|(name, snapshot)| (name.clone(), snapshot.head.now)).collect()
     }
 }
 

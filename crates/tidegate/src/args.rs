@@ -1,6 +1,5 @@
 //! What can be typed.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -70,43 +69,7 @@ pub(crate) struct DemoArgs {
     pub(crate) seed: u64,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum EmulatorCommand {
-    /// Serve an org until interrupted.
-    Serve(ServeArgs),
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct ServeArgs {
-    /// Where plain HTTP is served; port 0 picks a free port. Loopback only.
-    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
-    pub(crate) listen: SocketAddr,
-    /// Where HTTPS is served.
-    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
-    pub(crate) tls_listen: SocketAddr,
-    /// Where the Pub/Sub API (gRPC over TLS) is served.
-    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
-    pub(crate) pubsub_listen: SocketAddr,
-    /// Keep keys, credentials and the org here, and open them again next time. Without it nothing is kept, but
-    /// for the key file, which goes to a temporary folder.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) dir: Option<PathBuf>,
-    /// The org is made from this number.
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    pub(crate) seed: u64,
-    /// Contacts in the org; the other objects are in proportion. 0 makes an org without records.
-    #[arg(long, default_value_t = 1_000, value_name = "N")]
-    pub(crate) rows: u64,
-    /// Longest silence on a subscription before an empty answer, in milliseconds (Salesforce: up to 270,000).
-    #[arg(long, default_value_t = 5_000, value_name = "MS")]
-    pub(crate) keep_alive_ms: u64,
-    /// Daily API requests the org allows.
-    #[arg(long, default_value_t = 5_000_000, value_name = "N")]
-    pub(crate) daily_requests: u64,
-    /// Print one line of JSON on stdout once it answers, and nothing else there.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
+pub(crate) use crate::commands::emulator_args::EmulatorCommand;
 
 /// What to replicate, and where to.
 #[derive(Debug, Clone, clap::Args)]

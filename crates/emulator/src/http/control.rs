@@ -14,13 +14,18 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::error::json_response;
+use super::log::LoggedRequest;
 use super::state::AppState;
 use crate::clock::timestamp;
 use crate::events::{ChangeType, ReplayId, StreamFailure};
-use crate::faults::Plan;
+use crate::faults::{Plan, glob};
 use crate::seed::Seed;
+use crate::snapshot::Snapshot;
 use crate::store::Row;
 use crate::{Millis, Org, RecordId, Value};
+
+mod files;
+mod openapi;
 
 /// Where the clock can be moved to: 1970-01-01 to the end of 4000-12-31, the last day Salesforce knows.
 const CLOCK_RANGE: std::ops::Range<Millis> = 0..64_092_211_200_000;
@@ -38,6 +43,8 @@ pub fn routes() -> Router<AppState> {
         .route("/__emulator/requests", get(requests).delete(forget_requests))
         .route("/__emulator/dump/{object}", get(dump))
         .route("/__emulator/reset", post(reset))
+        .route("/__emulator/openapi.json", get(openapi::describe))
+        .merge(files::routes())
 }
 
 /// A control request that could not be understood or done.
@@ -269,25 +276,58 @@ async fn disturb_events(State(state): State<AppState>, body: Bytes) -> Response 
     }
 }
 
+/// Which requests of the log are shown. Every filter given must hold.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(deny_unknown_fields, default)]
 struct LogFilter {
     method: Option<String>,
-    /// Part of the path.
+    /// Part of the path, or the whole of it with `*` for any text.
     path: Option<String>,
+    /// Part of the name that the client gave itself.
+    client: Option<String>,
     /// Only requests with a number above this one.
     after: u64,
+    /// Only requests answered with this status, or with one of this hundred: `404`, `5xx`, `none` where the answer
+    /// was thrown away.
+    status: Option<String>,
+    /// Only requests since this instant of the emulator's clock, milliseconds.
+    since: Option<Millis>,
+    /// Only requests that took at least so many milliseconds.
+    slower_than_ms: Option<u64>,
     /// Only requests that a fault was served to.
     faulty: bool,
+    /// The newest so many.
+    last: Option<usize>,
+}
+
+impl LogFilter {
+    fn fits(&self, request: &LoggedRequest) -> bool {
+        let path = |pattern: &String| {
+            if pattern.contains('*') { glob(pattern, &request.path) } else { request.path.contains(pattern.as_str()) }
+        };
+        let status = |asked: &String| match (request.status, asked.to_ascii_lowercase().as_str()) {
+            (None, asked) => asked == "none",
+            (Some(status), asked) => match asked.strip_suffix("xx") {
+                Some(hundred) => (status / 100).to_string() == hundred,
+                None => status.to_string() == asked,
+            },
+        };
+        request.number > self.after
+            && self.method.as_ref().is_none_or(|m| m.eq_ignore_ascii_case(&request.method))
+            && self.path.as_ref().is_none_or(path)
+            && self.client.as_ref().is_none_or(|c| request.client.as_ref().is_some_and(|name| name.contains(c)))
+            && self.status.as_ref().is_none_or(status)
+            && self.since.is_none_or(|since| request.at >= since)
+            && self.slower_than_ms.is_none_or(|ms| request.took_ms >= ms)
+            && (!self.faulty || request.fault.is_some())
+    }
 }
 
 async fn requests(State(state): State<AppState>, Query(filter): Query<LogFilter>) -> Response {
-    let found = state.log.filtered(|r| {
-        r.number > filter.after
-            && filter.method.as_ref().is_none_or(|m| m.eq_ignore_ascii_case(&r.method))
-            && filter.path.as_ref().is_none_or(|p| r.path.contains(p.as_str()))
-            && (!filter.faulty || r.fault.is_some())
-    });
+    let mut found = state.log.filtered(|request| filter.fits(request));
+    if let Some(last) = filter.last {
+        found.drain(..found.len().saturating_sub(last));
+    }
     done(&json!(found))
 }
 
@@ -347,10 +387,14 @@ fn raw(facts: &crate::schema::ObjectType, row: &Row) -> Json {
     Json::Object(object)
 }
 
+/// What to go back to; without either, records stay as they are.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Reset {
+    /// Fill the org anew.
     seed: Option<Reseed>,
+    /// Put the org back as it was when a snapshot was taken under this name.
+    snapshot: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -360,37 +404,66 @@ struct Reseed {
     contacts: u64,
 }
 
-/// Forgets faults, requests, usage and the clock's offset. With a `seed`, also the org's records, custom objects, jobs
-/// and events: the org is filled anew. Tokens and connected apps stay.
+/// Forgets faults, requests, usage and the clock's offset. With a `seed` or a `snapshot` also the org's records, its
+/// custom objects, jobs and events. Tokens and connected apps stay.
 async fn reset(State(state): State<AppState>, body: Bytes) -> Response {
     let asked: Reset = match read(&body) {
         Ok(asked) => asked,
         Err(response) => return *response,
     };
+    let fresh = match (asked.seed, asked.snapshot) {
+        (Some(_), Some(_)) => {
+            return refused(StatusCode::BAD_REQUEST, "an org is filled from a seed or from a snapshot, not from both");
+        }
+        (None, None) => None,
+        (Some(Reseed { number, contacts }), None) => Some(Fresh::Seed(Seed { number, contacts })),
+        (None, Some(name)) => match state.snapshots.get(&name) {
+            Some(snapshot) => Some(Fresh::Snapshot(snapshot)),
+            None => return refused(StatusCode::NOT_FOUND, format_args!("no snapshot is called {name}")),
+        },
+    };
     state.faults.clear();
     state.log.clear();
     state.org.read().usage.clear();
     state.clock.reset();
-    let Some(Reseed { number, contacts }) = asked.seed else { return StatusCode::NO_CONTENT.into_response() };
-    let filled = tokio::task::spawn_blocking(move || refill(&state, Seed { number, contacts })).await;
-    match filled {
+    let Some(fresh) = fresh else { return StatusCode::NO_CONTENT.into_response() };
+    match tokio::task::spawn_blocking(move || renew(&state, fresh)).await {
         Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
         Ok(Err(error)) => refused(StatusCode::BAD_REQUEST, error),
         Err(error) => refused(StatusCode::INTERNAL_SERVER_ERROR, error),
     }
 }
 
-fn refill(state: &AppState, seed: Seed) -> Result<(), crate::ApiError> {
-    let now = state.now();
+/// What an org is filled with in the place of what it holds.
+enum Fresh {
+    Seed(Seed),
+    Snapshot(Snapshot),
+}
+
+/// Puts other objects and records into the org. It keeps its id, its settings, its tokens and its administrator.
+fn renew(state: &AppState, fresh: Fresh) -> Result<(), String> {
     let (settings, username) = {
         let org = state.org.read();
         let admin = crate::oauth::by_id(&org, org.settings.admin_id);
         (org.settings.clone(), admin.map(|user| user.text(&org, "Username")).unwrap_or_default())
     };
-    let schema = Arc::new(crate::schema::standard());
-    let mut fresh = Org { settings, schema, ..Org::default() };
-    seed.fill(&mut fresh, now)?;
-    crate::server::ensure_administrator(&mut fresh, &username, now);
+    let mut fresh = match fresh {
+        Fresh::Seed(seed) => {
+            let schema = Arc::new(crate::schema::standard());
+            let mut org = Org { settings, schema, ..Org::default() };
+            seed.fill(&mut org, state.now()).map_err(|e| e.to_string())?;
+            org
+        }
+        Fresh::Snapshot(snapshot) => {
+            let restored = snapshot.restore(&settings).map_err(|e| e.to_string())?;
+            // Time never runs backwards in an org.
+            if restored.now > state.now() {
+                state.clock.set(restored.now);
+            }
+            restored.org
+        }
+    };
+    crate::server::ensure_administrator(&mut fresh, &username, state.now());
     let mut org = state.org.write();
     org.schema = fresh.schema;
     org.store = fresh.store;

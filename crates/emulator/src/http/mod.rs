@@ -15,6 +15,7 @@ pub mod body;
 pub mod bulk;
 pub mod control;
 pub mod error;
+mod harm;
 mod identity;
 pub mod log;
 pub mod metadata;

@@ -15,10 +15,11 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::body::{CutAfter, CutBody};
+use super::harm::{ShortBody, SlowBody, miscount};
 use super::log::LoggedRequest;
 use super::session::{LimitInfo, bearer};
 use super::state::{AppState, Origin};
-use crate::faults::Action;
+use crate::faults::{Action, Refused};
 
 /// How long a connection may go on after the emulator was told to stop.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -76,7 +77,7 @@ impl Door {
         let (started, at) = (Instant::now(), self.state.now());
         let (method, query) = (request.method().to_string(), request.uri().query().map(str::to_owned));
         let client = client_name(&request);
-        let action = self.state.faults.take(&method, &path, query.as_deref());
+        let action = self.state.faults.take_from(&method, &path, query.as_deref(), client.as_deref());
         let fault = action.as_ref().map(Action::describe);
         let answer = self.harmed(request, action.unwrap_or_default()).await.map(|answer| self.dated(answer));
         let query = query.filter(|_| !path.starts_with("/services/oauth2") && !path.starts_with("/id/"));
@@ -118,11 +119,18 @@ impl Door {
         if let Some(code) = action.grpc_status {
             return Ok(grpc_answer(code));
         }
+        if let Some(refusal) = action.refuse {
+            return Ok(refused(refusal.at(request.uri().path()), &action));
+        }
         if let Some(status) = action.status {
             return Ok(planned_answer(status, &action));
         }
         if let Some(rows) = action.truncate_rows {
             request.extensions_mut().insert(TruncateRows(rows));
+        }
+        if action.miscount.is_some() {
+            // What is packed cannot be counted anew.
+            request.headers_mut().remove(header::ACCEPT_ENCODING);
         }
         let limit_info = LimitInfo::default();
         request.extensions_mut().insert(limit_info.clone());
@@ -132,8 +140,21 @@ impl Door {
             None => self.route(request).await,
         };
         limit_info.put_on(response.headers_mut());
+        if let Some(ms) = action.delay_answer_ms {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+        }
         if action.lose_answer {
             return Err(AnswerLost);
+        }
+        if let Some(off) = action.miscount {
+            response = miscount(response, off).await;
+        }
+        if let Some(rate) = action.bytes_per_second {
+            response = response.map(|body| Body::new(SlowBody::new(body, rate)));
+        }
+        if let Some(bytes) = action.end_after_bytes {
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+            response = response.map(|body| Body::new(ShortBody::new(body, bytes)));
         }
         if let Some(bytes) = action.cut_after_bytes {
             response = response.map(|body| Body::new(CutBody::new(body, CutAfter::Bytes(bytes))));
@@ -208,6 +229,13 @@ fn planned_answer(status: u16, action: &Action) -> Response<Body> {
             response.headers_mut().insert(name, value);
         }
     }
+    response
+}
+
+fn refused(refused: Refused, action: &Action) -> Response<Body> {
+    let Refused { status, content_type, body } = refused;
+    let mut response = planned_answer(status, &Action { body: Some(body), ..action.clone() });
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 

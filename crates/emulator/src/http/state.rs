@@ -26,6 +26,8 @@ pub struct AppState {
     pub faults: Arc<Faults>,
     /// The last requests.
     pub log: Arc<RequestLog>,
+    /// Snapshots of the org by name.
+    pub snapshots: Arc<crate::snapshot::Snapshots>,
     /// Told when a Bulk job may have become ready to run.
     pub bulk_wake: Arc<Notify>,
 }
@@ -38,6 +40,7 @@ impl AppState {
             clock: Arc::new(clock),
             faults: Arc::default(),
             log: Arc::default(),
+            snapshots: Arc::default(),
             bulk_wake: Arc::default(),
         }
     }

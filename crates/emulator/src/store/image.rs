@@ -15,7 +15,7 @@ use crate::{Millis, RecordId};
 const ROW_BYTES_MAX: u32 = 256 * 1024 * 1024;
 
 /// Everything a store holds, as it was at one moment. Rows are shared, not copied.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Image {
     tables: Vec<TableImage>,
     groups: u64,
@@ -23,7 +23,7 @@ pub struct Image {
 }
 
 /// One table of an [`Image`].
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct TableImage {
     pub(super) rows: Vec<(RecordId, Arc<Row>, Option<Binned>)>,
     pub(super) log: Vec<(RecordId, Millis)>,

@@ -11,12 +11,14 @@ mod status;
 mod sync;
 mod verify;
 
+pub(crate) use emulator::args as emulator_args;
+
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{Args, Command, EmulatorCommand};
+use crate::args::{Args, Command};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::output::{is_watched, say};
@@ -26,7 +28,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let config = || Config::load(args.config.as_deref());
     match args.command {
         Command::Demo(args) => demo::run(args).await,
-        Command::Emulator(EmulatorCommand::Serve(args)) => emulator::serve(args).await,
+        Command::Emulator(command) => emulator::run(command).await,
         Command::Pull(args) => sync::pull(&config()?, args).await,
         Command::Sync(args) => sync::sync(&config()?, args).await,
         Command::Verify(args) => verify::run(&config()?, args).await,

@@ -75,6 +75,11 @@ impl Bench {
         Self { org: Org::shared(), dir: tempfile::tempdir().unwrap() }
     }
 
+    /// One with an org that nobody else uses. It lives until the tests end.
+    pub(crate) fn alone() -> Self {
+        Self { org: Box::leak(Box::new(Org::start())), dir: tempfile::tempdir().unwrap() }
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -99,6 +104,7 @@ impl Bench {
             .env("TIDEGATE_PRIVATE_KEY_FILE", self.org.file("key.pem"))
             .env("TIDEGATE_CA_FILE", self.org.file("ca.pem"))
             .env("TIDEGATE_PUBSUB_ENDPOINT", emulator.pubsub())
+            .env("TIDEGATE_EMULATOR_URL", emulator.url())
             // For tests of the other ways to sign in.
             .env("EMULATOR_SECRET", &credentials.client_secret)
             .env("EMULATOR_TOKEN", &credentials.access_token)
@@ -142,6 +148,7 @@ impl Bench {
         for (pattern, with) in [
             (r"\b750\w{15}\b", "[JOB]"),
             (r"\d+\.\d+ s\b", "[N] s"),
+            (r"\d+ bytes", "[N] bytes"),
             (r"\d+ API calls", "[N] API calls"),
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
         ] {

@@ -15,7 +15,12 @@ mod transcript;
 
 #[cfg(unix)]
 mod transcripts {
-    use crate::transcript::check;
+    use crate::transcript::{check, check_alone};
+
+    #[test]
+    fn controls() {
+        check_alone("controls.txt");
+    }
 
     #[test]
     fn configuration() {

@@ -18,9 +18,17 @@ use std::path::Path;
 use crate::bench::Bench;
 
 pub(crate) fn check(name: &str) {
+    check_with(&Bench::new(), name);
+}
+
+/// As [`check`], with an org that the commands may change.
+pub(crate) fn check_alone(name: &str) {
+    check_with(&Bench::alone(), name);
+}
+
+fn check_with(bench: &Bench, name: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli").join(name);
     let expected = std::fs::read_to_string(&path).unwrap();
-    let bench = Bench::new();
     let mut actual = String::new();
     let mut commands = 0;
     for line in expected.lines() {
@@ -28,7 +36,7 @@ pub(crate) fn check(name: &str) {
             Some(command) => {
                 commands += 1;
                 writeln!(actual, "{line}").unwrap();
-                actual.push_str(&entry(&bench, command));
+                actual.push_str(&entry(bench, command));
             }
             None if line.starts_with("% ") => {
                 let (file, sql) = line[2..].split_once(' ').unwrap();

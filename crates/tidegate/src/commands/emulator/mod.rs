@@ -1,4 +1,4 @@
-//! `tidegate emulator serve`: an org on this machine.
+//! `tidegate emulator`: an org on this machine, and the controls of one that runs.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,11 +9,30 @@ use tidegate_emulator::server::{Config, Emulator, SeedConfig, StartError};
 use tidegate_emulator::settings::Settings;
 
 use super::{interruption, writing};
-use crate::args::ServeArgs;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, say};
+use args::{EmulatorCommand, ServeArgs};
 
-pub(super) async fn serve(args: ServeArgs) -> Result<ExitCode, Failure> {
+pub(crate) mod args;
+mod control;
+mod files;
+
+pub(super) async fn run(command: EmulatorCommand) -> Result<ExitCode, Failure> {
+    match command {
+        EmulatorCommand::Serve(args) => serve(args).await,
+        EmulatorCommand::Load(args) => control::load(args).await,
+        EmulatorCommand::Snapshot(args) => control::snapshot(args).await,
+        EmulatorCommand::Reset(args) => control::reset(args).await,
+        EmulatorCommand::Fault(args) => control::fault(args).await,
+        EmulatorCommand::Clock(args) => control::clock(args).await,
+        EmulatorCommand::Requests(args) => control::requests(args).await,
+    }
+}
+
+/// Contacts of an org that is made from nothing else.
+const ROWS: u64 = 1_000;
+
+async fn serve(args: ServeArgs) -> Result<ExitCode, Failure> {
     let stop = interruption();
     // The key and the CA are told as files, so there has to be a folder even when nothing is kept.
     let (dir, temporary) = match args.dir.clone() {
@@ -27,11 +46,15 @@ pub(super) async fn serve(args: ServeArgs) -> Result<ExitCode, Failure> {
         daily_requests: args.daily_requests,
         ..Settings::default()
     };
+    let rows = args.rows.unwrap_or(if args.from.is_none() && args.load.is_empty() { ROWS } else { 0 });
+    let load = files::read(&args.load)?;
     let config = Config {
+        from: args.from,
+        load,
         listen: args.listen,
         tls_listen: args.tls_listen,
         pubsub_listen: args.pubsub_listen,
-        seed: (args.rows > 0).then_some(SeedConfig { number: args.seed, contacts: args.rows }),
+        seed: (rows > 0).then_some(SeedConfig { number: args.seed, contacts: rows }),
         settings,
         dir: Some(dir.clone()),
         keep_org: !temporary,
@@ -61,6 +84,7 @@ pub(crate) fn start_failure(error: StartError) -> Failure {
         StartError::PlainNotLoopback(_) => {
             Failure::usage(error.to_string()).hint("serve other machines by --tls-listen")
         }
+        StartError::Load(_) | StartError::SnapshotAndSeed(_) => Failure::usage(error.to_string()),
         StartError::Bind { .. } => Failure::new(Exit::Environment, error.to_string()).hint("port 0 picks a free one"),
         _ => Failure::failed(error.to_string()),
     };
@@ -124,6 +148,10 @@ fn describe(emulator: &Emulator, dir: &Path) {
     say(format!("  export TIDEGATE_CA_FILE={}", absolute(&dir.join("ca.pem")).display()));
     say(format!("  export TIDEGATE_PUBSUB_ENDPOINT={}", emulator.pubsub()));
     say("  tidegate query 'SELECT COUNT() FROM Contact'");
+    say(format!(
+        "To control it (reset, fault, clock, load, snapshot, requests):\n  export TIDEGATE_EMULATOR_URL={}",
+        emulator.url()
+    ));
     say(format!("\nThe other secrets are in {}. Ctrl-C ends it.", dir.join("credentials.json").display()));
 }
 
