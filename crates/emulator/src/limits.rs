@@ -27,6 +27,12 @@ impl Rolling {
         }
     }
 
+    /// The count of the hour that `now` is in.
+    pub fn this_hour(&self, now: Millis) -> u64 {
+        let hour = now.div_euclid(HOUR_MS);
+        self.hours.iter().filter(|(at, _)| *at == hour).map(|(_, n)| n).sum()
+    }
+
     /// The count now.
     pub fn total(&self, now: Millis) -> u64 {
         let hour = now.div_euclid(HOUR_MS);
@@ -45,6 +51,8 @@ struct Counters {
     ingest_batches: Rolling,
     ingest_records: Rolling,
     delivered_events: Rolling,
+    published_events: Rolling,
+    delivered_notices: Rolling,
 }
 
 impl Usage {
@@ -92,9 +100,34 @@ impl Usage {
         true
     }
 
-    /// Counts events handed to subscribers.
+    /// Counts platform and change events handed to subscribers.
     pub fn add_delivered_events(&self, now: Millis, n: u64) {
         self.0.lock().delivered_events.add(now, n);
+    }
+
+    /// Platform and change events handed to subscribers in the last 24 hours.
+    pub fn delivered_events(&self, now: Millis) -> u64 {
+        self.0.lock().delivered_events.total(now)
+    }
+
+    /// Counts PushTopic and generic notices handed to subscribers.
+    pub fn add_delivered_notices(&self, now: Millis, n: u64) {
+        self.0.lock().delivered_notices.add(now, n);
+    }
+
+    /// PushTopic and generic notices handed to subscribers in the last 24 hours.
+    pub fn delivered_notices(&self, now: Millis) -> u64 {
+        self.0.lock().delivered_notices.total(now)
+    }
+
+    /// Counts one published platform event, unless `max` were already published in this hour: then `false`.
+    pub fn spend_published(&self, now: Millis, max: u64) -> bool {
+        let mut counters = self.0.lock();
+        if counters.published_events.this_hour(now) >= max {
+            return false;
+        }
+        counters.published_events.add(now, 1);
+        true
     }
 
     /// Forgets everything.
@@ -104,7 +137,7 @@ impl Usage {
 }
 
 /// Limits whose use is not followed here: name, maximum. The values are those of a Developer Edition org.
-const UNFOLLOWED: [(&str, u64); 47] = [
+const UNFOLLOWED: [(&str, u64); 45] = [
     ("ActiveScratchOrgs", 3),
     ("AnalyticsExternalDataSizeMB", 40_960),
     ("ConcurrentAsyncGetReportInstances", 200),
@@ -117,7 +150,6 @@ const UNFOLLOWED: [(&str, u64); 47] = [
     ("DailyAsyncApexTests", 500),
     ("DailyBulkV2QueryFileStorageMB", 976_562),
     ("DailyDurableGenericStreamingApiEvents", 10_000),
-    ("DailyDurableStreamingApiEvents", 10_000),
     ("DailyEinsteinDataInsightsStoryCreation", 1_000),
     ("DailyEinsteinDiscoveryOptimizationJobRuns", 25),
     ("DailyEinsteinDiscoveryPredictAPICalls", 50_000),
@@ -138,7 +170,6 @@ const UNFOLLOWED: [(&str, u64); 47] = [
     ("HourlyLongTermIdMapping", 100_000),
     ("HourlyManagedContentPublicRequests", 50_000),
     ("HourlyODataCallout", 1_000),
-    ("HourlyPublishedPlatformEvents", 50_000),
     ("HourlyPublishedStandardVolumePlatformEvents", 1_000),
     ("HourlyShortTermIdMapping", 100_000),
     ("HourlySyncReportRuns", 500),
@@ -168,6 +199,14 @@ pub fn report(org: &Org, now: Millis) -> Json {
         ("DailyBulkApiBatches", limit(settings.daily_bulk_batches, counters.ingest_batches.total(now))),
         ("DailyBulkV2QueryJobs", limit(settings.daily_query_jobs, counters.query_jobs.total(now))),
         ("DailyDeliveredPlatformEvents", limit(settings.daily_delivered_events, counters.delivered_events.total(now))),
+        (
+            "DailyDurableStreamingApiEvents",
+            limit(settings.streaming.daily_notices, counters.delivered_notices.total(now)),
+        ),
+        (
+            "HourlyPublishedPlatformEvents",
+            limit(settings.streaming.hourly_published, counters.published_events.this_hour(now)),
+        ),
         (
             "PermissionSets",
             json!({ "Max": 1500, "Remaining": 1500, "CreateCustom": { "Max": 1000, "Remaining": 1000 } }),
@@ -208,7 +247,7 @@ mod tests {
         org.usage.spend_request(0, 100);
         let report = report(&org, 0);
         assert_eq!(report["DailyApiRequests"], json!({ "Max": 15_000, "Remaining": 14_999 }));
-        assert_eq!(report.as_object().unwrap().len(), UNFOLLOWED.len() + 5);
+        assert_eq!(report.as_object().unwrap().len(), UNFOLLOWED.len() + 7);
         let names: Vec<_> = report.as_object().unwrap().keys().cloned().collect();
         assert!(names.is_sorted());
     }

@@ -51,6 +51,64 @@ pub struct Settings {
     pub max_stored_events: usize,
     /// How long a subscription lives on without demand, milliseconds. Documented: 60 s.
     pub idle_stream_ms: u64,
+    /// The streaming doors: CometD, and publishing.
+    pub streaming: Streaming,
+}
+
+/// Settings of CometD and of publishing events.
+#[derive(Debug, Clone)]
+pub struct Streaming {
+    /// How long PushTopic, generic and standard-volume platform events are kept, milliseconds. Documented: 24 hours.
+    pub short_retention_ms: i64,
+    /// How long a `/meta/connect` is held, milliseconds. Documented: 110 s.
+    pub poll_ms: i64,
+    /// How long after an answer the client must be back, milliseconds. Documented: 40 s.
+    pub reconnect_ms: i64,
+    /// CometD clients at a time. Documented for Developer Edition: 20.
+    pub clients: usize,
+    /// Whether a request of a session must bring the cookie that its handshake set.
+    pub cookie_required: bool,
+    /// Whether a field that an update cleared is in the event as `null` over CometD (documents disagree; unconfirmed).
+    pub cleared_fields_as_null: bool,
+    /// Whether a generic channel that is not there is made when somebody subscribes to it.
+    pub dynamic_channels: bool,
+    /// Platform events published in an hour. Documented for Developer Edition: 50,000.
+    pub hourly_published: u64,
+    /// PushTopic and generic notices delivered in 24 hours. Documented for free orgs: 10,000.
+    pub daily_notices: u64,
+    /// PushTopics of the org. Documented for other than Enterprise editions: 40.
+    pub push_topics: usize,
+    /// Whether what Pub/Sub clients publish must be readable with the schema that they name. Salesforce does not look
+    /// (documented): broken payloads reach subscribers.
+    pub check_payloads: bool,
+    /// How long a publishing stream may be silent, milliseconds. From the contract: 70 s.
+    pub publish_idle_ms: u64,
+    /// What becomes of an event definition that does not say: whether its events leave at once, even where the
+    /// transaction that published them is undone (unconfirmed default).
+    pub publish_immediately: bool,
+    /// Newest events that outlive a restart of an org that is kept. Not a bound of Salesforce.
+    pub kept_events: usize,
+}
+
+impl Default for Streaming {
+    fn default() -> Self {
+        Self {
+            short_retention_ms: 24 * 60 * 60 * 1000,
+            poll_ms: 110_000,
+            reconnect_ms: 40_000,
+            clients: 20,
+            cookie_required: true,
+            cleared_fields_as_null: true,
+            dynamic_channels: false,
+            hourly_published: 50_000,
+            daily_notices: 10_000,
+            push_topics: 40,
+            check_payloads: false,
+            publish_idle_ms: 70_000,
+            publish_immediately: true,
+            kept_events: 5_000,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -80,6 +138,7 @@ impl Default for Settings {
             long_text_diffs: false,
             max_stored_events: 1_000_000,
             idle_stream_ms: 60_000,
+            streaming: Streaming::default(),
         }
     }
 }

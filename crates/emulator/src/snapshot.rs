@@ -1,8 +1,8 @@
 //! An org as one stream of bytes: what `--dir` keeps, what `/__emulator/snapshot` gives out, and what an emulator can
 //! be started from.
 //!
-//! In it are the objects and fields, the records with the recycle bin, and how far the event bus has come. Not in it
-//! are tokens, Bulk jobs, cursors, usage and the events themselves.
+//! In it are the objects and fields, the records with the recycle bin, how far the event bus has come, its channels and
+//! subscriptions, and its newest events. Not in it are tokens, Bulk jobs, cursors and usage.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use crate::events::{Bus, Position};
+use crate::events::{self, Bus, Position};
 use crate::schema::{ObjectType, RecordType, Schema, facts};
 use crate::settings::Settings;
 use crate::store::{Image, Store};
@@ -30,6 +30,9 @@ struct Head {
     /// Whether the emulator was stopped in order. After anything else events may be lost that somebody had read.
     clean: bool,
     position: Position,
+    /// Channels, managed subscriptions and the newest events.
+    #[serde(default)]
+    bus: events::keep::Kept,
     schema_changed: Millis,
     /// Every object, in the order of their places.
     objects: Vec<KeptObject>,
@@ -106,6 +109,7 @@ impl Snapshot {
             now,
             clean,
             position: org.events.position(),
+            bus: org.events.keep(org.settings.streaming.kept_events),
             schema_changed: org.schema.last_modified(),
             objects: org.schema.objects().iter().map(|object| KeptObject::of(object)).collect(),
             metadata: org.metadata.kept(org.settings.change_event_objects.clone()),
@@ -170,7 +174,7 @@ impl Snapshot {
             schema.put(object.object()?);
         }
         schema.touch(head.schema_changed);
-        let mut events = Bus::resume(head.position);
+        let mut events = Bus::restore(head.position, head.bus, &schema);
         if !head.clean {
             events.reset_positions();
         }

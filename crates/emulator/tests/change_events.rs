@@ -270,7 +270,7 @@ fn a_copy_made_of_events_is_the_org() {
             for (event, _) in &batch.events {
                 assert!(event.replay_id > last);
                 last = event.replay_id;
-                apply(&mut replica, event);
+                apply(&mut replica, event.change().unwrap());
             }
             cursor = batch.next.unwrap();
             assert_eq!(replica, truth(&org), "seed {seed}");

@@ -10,6 +10,10 @@ pub(super) fn all_or_none() -> ApiError {
     )
 }
 
+pub(super) fn publish_limit() -> ApiError {
+    ApiError::new("LIMIT_EXCEEDED", "The hourly limit for publishing platform events is exceeded")
+}
+
 pub(super) fn unknown_field(object: &ObjectType, name: &str) -> ApiError {
     ApiError::new("INVALID_FIELD", format!("No such column '{name}' on sobject of type {}", object.name))
 }

@@ -11,6 +11,7 @@ mod derived;
 mod errors;
 mod fields;
 mod number;
+mod publish;
 mod reference;
 mod save;
 mod temporal;
@@ -108,25 +109,29 @@ impl Org {
             self.purge(context.now);
         }
         let (results, changes) = self.transact(context, writes);
-        if !changes.is_empty() {
-            let commit = Commit { now: context.now, user: context.user, origin: context.origin.clone(), changes };
-            let schema = Arc::clone(&self.schema);
-            self.events.commit(&schema, &self.settings, commit);
-        }
+        let commit = Commit { now: context.now, user: context.user, origin: context.origin.clone(), changes };
+        self.raise(commit);
         results
     }
 
-    /// Does the writes and says what they changed.
+    /// Does the writes and says what they changed. Platform events that they published wait in the bus.
     fn transact(&mut self, context: &WriteContext, writes: Vec<Write>) -> (Vec<WriteResult>, Vec<RecordChange>) {
         let repeated = upsert::repeated_keys(&self.schema, &writes);
         let mut tx = Transaction::new(Arc::clone(&self.schema), &mut self.store, &self.settings, context);
         let mut results: Vec<WriteResult> = Vec::with_capacity(writes.len());
         for (at, write) in writes.into_iter().enumerate() {
             let start = tx.savepoint();
-            let result = match repeated.get(&at) {
+            let earlier = tx.published.len();
+            let mut result = match repeated.get(&at) {
                 Some(error) => Err(vec![error.clone()]),
                 None => tx.write(write),
             };
+            if tx.published.len() > earlier
+                && !self.usage.spend_published(context.now, self.settings.streaming.hourly_published)
+            {
+                tx.published.truncate(earlier);
+                result = Err(vec![errors::publish_limit()]);
+            }
             if result.is_err() {
                 tx.rollback(start);
             }
@@ -134,12 +139,15 @@ impl Org {
         }
         if context.all_or_none && results.iter().any(Result::is_err) {
             tx.rollback(0);
+            let (bus, settings) = (&self.events, &self.settings);
+            tx.published.retain(|event| crate::events::leaves_at_once(bus, settings, &event.object.name));
             for result in &mut results {
                 if result.is_ok() {
                     *result = Err(vec![errors::all_or_none()]);
                 }
             }
         }
+        self.events.outbox.append(&mut tx.published);
         (results, tx.finish())
     }
 

@@ -11,6 +11,9 @@ impl Transaction<'_> {
     /// Makes a record.
     pub(super) fn create(&mut self, object: ObjectId, fields: Vec<(String, Input)>) -> Result<RecordId, Vec<ApiError>> {
         let facts = self.object(object);
+        if crate::events::is_platform_event(&facts) {
+            return self.publish(object, facts, &fields);
+        }
         let Some(prefix) = facts.key_prefix.filter(|_| facts.flags.createable) else {
             return Err(vec![errors::not_supported(&facts, "create")]);
         };
@@ -40,6 +43,9 @@ impl Transaction<'_> {
             store: self.store,
         });
         temporal::check_years(&facts, &values)?;
+        if facts.name == crate::events::push_topic::OBJECT {
+            crate::events::push_topic::check(&self.schema, &facts, &values)?;
+        }
         self.check_unique(object, &facts, id, &values, None)?;
         self.put(object, id, &values, Cause::User);
         Ok(id)
@@ -87,6 +93,9 @@ impl Transaction<'_> {
             store: self.store,
         });
         temporal::check_years(&facts, &values)?;
+        if facts.name == crate::events::push_topic::OBJECT {
+            crate::events::push_topic::check(&self.schema, &facts, &values)?;
+        }
         self.check_unique(object, &facts, id, &values, Some(&given))?;
         self.put(object, id, &values, Cause::User);
         Ok(())

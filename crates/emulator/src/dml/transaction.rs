@@ -15,6 +15,8 @@ pub(super) struct Transaction<'a> {
     pub(super) settings: &'a Settings,
     pub(super) context: &'a WriteContext,
     steps: Vec<Step>,
+    /// Platform events that were written.
+    pub(super) published: Vec<crate::events::Published>,
     /// Reference fields that point at an object, looked up once.
     pub(super) incoming: HashMap<ObjectId, Arc<[super::delete::Incoming]>>,
 }
@@ -44,7 +46,7 @@ impl<'a> Transaction<'a> {
         settings: &'a Settings,
         context: &'a WriteContext,
     ) -> Self {
-        Self { schema, store, settings, context, steps: Vec::new(), incoming: HashMap::new() }
+        Self { schema, store, settings, context, steps: Vec::new(), published: Vec::new(), incoming: HashMap::new() }
     }
 
     pub(super) fn object(&self, object: ObjectId) -> Arc<ObjectType> {

@@ -1,5 +1,8 @@
 //! Which objects raise change events, and what their events are called.
 
+use super::channels::Channels;
+use super::entry::{Body, Entry};
+use super::schema::is_platform_event;
 use crate::schema::{ObjectType, Schema};
 use crate::settings::Settings;
 
@@ -18,34 +21,58 @@ pub fn event_name(object: &str) -> String {
 }
 
 /// What a subscriber may name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Topic {
-    /// `/data/ChangeEvents`: every selected object.
+    /// `/data/ChangeEvents`: every object selected for it.
     Standard,
     /// `/data/AccountChangeEvent`: one object, by its API name.
     Object(String),
+    /// `/data/Sales__chn`, `/event/Orders__chn`: a custom channel, by its name.
+    Custom(String),
+    /// `/event/Order__e`: a platform event, by its API name.
+    Platform(String),
+    /// `/topic/Name`: a PushTopic, by its name. CometD only.
+    Push(String),
+    /// `/u/name`: a generic channel, by its whole name. CometD only.
+    Generic(String),
 }
 
 impl Topic {
-    /// Reads a topic's name, whose case matters. `None` where this org has no such topic.
+    /// Reads a topic's name, whose case matters, as far as the schema knows it: one of change events or of a platform
+    /// event. `None` where this org has no such topic.
     pub fn find(schema: &Schema, name: &str) -> Option<Self> {
+        if let Some(event) = name.strip_prefix("/event/") {
+            let (_, found) = schema.find(event)?;
+            return (found.name == event && is_platform_event(found)).then(|| Topic::Platform(event.to_owned()));
+        }
         let name = name.strip_prefix("/data/")?;
         if name == "ChangeEvents" {
             return Some(Topic::Standard);
         }
-        let stem = name.strip_suffix("ChangeEvent")?;
-        let object = if stem.ends_with("__") { format!("{stem}c") } else { stem.to_owned() };
+        let object = object_of_event(name)?;
         let (_, found) = schema.find(&object)?;
         (found.name == object && found.change_events && event_name(&object) == name).then_some(Topic::Object(object))
     }
 
-    /// Whether events of this object belong to it.
-    pub fn carries(&self, object: &str) -> bool {
-        match self {
-            Topic::Standard => true,
-            Topic::Object(name) => name == object,
+    /// Whether this event belongs to it, filters aside.
+    pub fn carries(&self, entry: &Entry, channels: &Channels) -> bool {
+        match (self, &entry.body) {
+            (Topic::Standard, Body::Change(event)) => channels.on_standard(&event.schema.entity),
+            (Topic::Object(name), Body::Change(event)) => *name == event.schema.entity,
+            (Topic::Custom(name), Body::Change(event)) => channels.member(name, &event.schema.name).is_some(),
+            (Topic::Custom(name), Body::Platform(event)) => channels.member(name, &event.schema.name).is_some(),
+            (Topic::Platform(name), Body::Platform(event)) => *name == event.schema.entity,
+            (Topic::Push(name), Body::Notice(notice)) => **name == *notice.topic,
+            (Topic::Generic(name), Body::Generic(event)) => **name == *event.channel,
+            _ => false,
         }
     }
+}
+
+/// The object whose change events have this name: `Widget__c` for `Widget__ChangeEvent`. The object need not exist.
+pub(super) fn object_of_event(event: &str) -> Option<String> {
+    let stem = event.strip_suffix("ChangeEvent").filter(|stem| !stem.is_empty())?;
+    Some(if stem.ends_with("__") { format!("{stem}c") } else { stem.to_owned() })
 }
 
 #[cfg(test)]
@@ -72,7 +99,7 @@ mod tests {
             object
         };
         let mut schema = Schema::default();
-        for name in ["Account", "Widget__c", "Profile"] {
+        for name in ["Account", "Widget__c", "Profile", "Order__e"] {
             schema.put(object(name));
         }
         for (name, topic) in [
@@ -85,7 +112,10 @@ mod tests {
             ("/data/Widget__cChangeEvent", None),
             ("/data/ChangeEvent", None),
             ("/data/", None),
-            ("/event/Order__e", None),
+            ("/event/Order__e", Some(Topic::Platform("Order__e".into()))),
+            ("/event/order__e", None),
+            ("/event/Account", None),
+            ("/topic/Order__e", None),
             ("", None),
         ] {
             assert_eq!(Topic::find(&schema, name), topic, "{name}");

@@ -10,7 +10,7 @@ use super::{ReplayId, avro};
 use crate::schema::FieldId;
 use crate::store::Row;
 use crate::value::ValueRef;
-use crate::{Millis, RecordId};
+use crate::{Millis, RecordId, Value};
 
 /// `changeType` of the header; the order is that of the Avro enumeration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -140,6 +140,10 @@ pub struct Event {
     pub(super) diffs: Box<[(FieldId, Box<str>)]>,
     /// Values after the change; `None` where the event carries none.
     pub(super) row: Option<Arc<Row>>,
+    /// The record of a delete as it was; what filters and enrichment read, not the payload.
+    pub(super) last: Option<Arc<Row>>,
+    /// Values of fields that a channel adds to every update and delete. Never in the log: put in at delivery.
+    pub(super) enriched: Box<[(FieldId, Value)]>,
 }
 
 impl Event {
@@ -151,7 +155,7 @@ impl Event {
         out
     }
 
-    fn diff(&self, field: FieldId) -> Option<&str> {
+    pub(super) fn diff(&self, field: FieldId) -> Option<&str> {
         self.diffs.iter().find(|(f, _)| *f == field).map(|(_, text)| text.as_ref())
     }
 
@@ -180,12 +184,22 @@ impl Event {
         avro::strings(out, changed.elements().iter());
     }
 
-    fn body(&self, out: &mut Vec<u8>) {
-        let value = |field: FieldId| match &self.row {
+    /// What the event says of a field: null for what it does not tell.
+    pub(super) fn value(&self, field: FieldId) -> ValueRef<'_> {
+        match &self.row {
             Some(_) if self.diff(field).is_some() => self.diff(field).map_or(ValueRef::Null, ValueRef::Text),
             Some(row) if self.change != ChangeType::Update || self.changed.contains(&field) => row.get_ref(field),
-            _ => ValueRef::Null,
-        };
+            _ => self.enriched.iter().find(|(f, _)| *f == field).map_or(ValueRef::Null, |(_, value)| value.into()),
+        }
+    }
+
+    /// The whole record that the event is about, as far as it is known.
+    pub(super) fn record(&self) -> Option<&Arc<Row>> {
+        self.row.as_ref().or(self.last.as_ref())
+    }
+
+    fn body(&self, out: &mut Vec<u8>) {
+        let value = |field: FieldId| self.value(field);
         for slot in &self.schema.slots {
             match slot {
                 Slot::Plain(field, kind) => plain(out, *kind, value(*field)),
@@ -204,7 +218,7 @@ impl Event {
 }
 
 /// A nullable plain value. What the schema's type cannot hold is left null.
-fn plain(out: &mut Vec<u8>, kind: Kind, value: ValueRef<'_>) {
+pub(super) fn plain(out: &mut Vec<u8>, kind: Kind, value: ValueRef<'_>) {
     out.push(avro::SECOND_BRANCH);
     match (kind, value) {
         (Kind::String, ValueRef::Text(text)) => avro::string(out, text),

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::channels::Channels;
 use super::diff::difference;
-use super::entity::is_selected;
 use super::event::{ChangeType, Records};
 use super::schema::{EventSchema, Schemas, Slot};
 use crate::RecordId;
@@ -23,6 +23,15 @@ pub(super) struct Draft {
     pub(super) changed: Box<[FieldId]>,
     pub(super) diffs: Box<[(FieldId, Box<str>)]>,
     pub(super) row: Option<Arc<Row>>,
+    pub(super) last: Option<Arc<Row>>,
+}
+
+impl Draft {
+    /// An event that carries no values.
+    pub(super) fn bare(schema: Arc<EventSchema>, change: ChangeType, records: Records, sequence: u32) -> Self {
+        let (changed, diffs) = (Box::default(), Box::default());
+        Self { schema, change, records, sequence, changed, diffs, row: None, last: None }
+    }
 }
 
 /// What a whole transaction did to one record.
@@ -41,6 +50,7 @@ pub(super) fn drafts(
     schemas: &mut Schemas,
     schema: &Schema,
     settings: &Settings,
+    channels: &Channels,
     changes: Vec<RecordChange>,
 ) -> Vec<Draft> {
     let mut out = Vec::<Draft>::new();
@@ -52,7 +62,7 @@ pub(super) fn drafts(
         // Numbers are given to unselected objects as well, so that subscribers see holes, as they do in a real org.
         sequence = sequence.saturating_add(1);
         let object = schema.object(net.object);
-        if !is_selected(object, settings) {
+        if !channels.selects(object, settings) {
             continue;
         }
         let event_schema = schemas.current(object);
@@ -65,17 +75,14 @@ pub(super) fn drafts(
             }
             continue;
         }
-        let row = if change == ChangeType::Delete { None } else { net.after };
+        let (row, last) = match change {
+            ChangeType::Delete => (None, net.after.or_else(|| net.before.clone())),
+            _ => (net.after, None),
+        };
         let draft = match row {
-            Some(row) if is_too_large(&event_schema, &row, change, &changed, settings) => Draft {
-                schema: event_schema,
-                change: change.gap(),
-                records: Records::One(net.id),
-                sequence,
-                changed: Box::default(),
-                diffs: Box::default(),
-                row: None,
-            },
+            Some(row) if is_too_large(&event_schema, &row, change, &changed, settings) => {
+                Draft::bare(event_schema, change.gap(), Records::One(net.id), sequence)
+            }
             row => {
                 let diffs = match (&net.before, &row) {
                     (Some(before), Some(after)) if settings.long_text_diffs && change == ChangeType::Update => {
@@ -83,7 +90,8 @@ pub(super) fn drafts(
                     }
                     _ => Box::default(),
                 };
-                Draft { schema: event_schema, change, records: Records::One(net.id), sequence, changed, diffs, row }
+                let records = Records::One(net.id);
+                Draft { schema: event_schema, change, records, sequence, changed, diffs, row, last }
             }
         };
         if let Some(known) = latest.get(&net.object).and_then(|at| out.get_mut(*at))
@@ -100,15 +108,8 @@ pub(super) fn drafts(
         out.push(draft);
     }
     for (object, sequence) in overflown {
-        out.push(Draft {
-            schema: schemas.current(schema.object(object)),
-            change: ChangeType::GapOverflow,
-            records: Records::Unknown,
-            sequence,
-            changed: Box::default(),
-            diffs: Box::default(),
-            row: None,
-        });
+        let of = schemas.current(schema.object(object));
+        out.push(Draft::bare(of, ChangeType::GapOverflow, Records::Unknown, sequence));
     }
     out
 }

@@ -6,13 +6,17 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::channels::Channels;
 use super::entity::Topic;
+use super::entry::{Body, Entry};
 use super::event::{Event, Transaction};
 use super::faults::Faults;
+use super::managed::Managed;
+use super::push_topic::Watches;
 use super::gather::{self, Draft};
 use super::replay::mix;
 use super::schema::{EventSchema, Schemas};
-use super::{Commit, ReplayId};
+use super::{Commit, Published, ReplayId};
 use crate::Millis;
 use crate::schema::{ObjectType, Schema};
 use crate::settings::Settings;
@@ -30,13 +34,24 @@ const SCAN: usize = 20_000;
 #[derive(Debug)]
 pub struct Bus {
     pub(super) schemas: Schemas,
-    events: VecDeque<Arc<Event>>,
+    /// Custom channels, their members, and what is known of event definitions.
+    pub channels: Channels,
+    /// Managed subscriptions.
+    pub managed: Managed,
+    pub(super) watches: Watches,
+    /// Platform events of a transaction that is being finished.
+    pub(crate) outbox: Vec<Published>,
+    events: VecDeque<Arc<Entry>>,
     /// The place of `events[0]` among all events there ever were.
     first: u64,
     /// The highest position given out.
     tip: u64,
     /// The lowest position from which one can still go on.
     floor: u64,
+    /// The same for kinds of events that are kept for a shorter time.
+    short_floor: u64,
+    /// The place of the first event that is not too old for those kinds.
+    short_next: u64,
     marks: VecDeque<(Millis, u64)>,
     transactions: u64,
     last_number: i64,
@@ -49,10 +64,16 @@ impl Default for Bus {
     fn default() -> Self {
         Self {
             schemas: Schemas::default(),
+            channels: Channels::default(),
+            managed: Managed::default(),
+            watches: Watches::default(),
+            outbox: Vec::new(),
             events: VecDeque::new(),
             first: 0,
             tip: BASE,
             floor: BASE,
+            short_floor: BASE,
+            short_next: 0,
             marks: VecDeque::new(),
             transactions: 0,
             last_number: 0,
@@ -106,7 +127,7 @@ pub enum ReadError {
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Events, each with the cursor that stands after it.
-    pub events: Vec<(Arc<Event>, Cursor)>,
+    pub events: Vec<(Arc<Entry>, Cursor)>,
     /// Where to go on.
     pub next: Option<Cursor>,
     /// Whether the read came to the end of the log.
@@ -119,8 +140,9 @@ impl Bus {
         if commit.changes.is_empty() {
             return;
         }
+        self.channels.follow(settings);
         let transaction = self.transaction(commit.now, commit.user, commit.origin);
-        let mut drafts = gather::drafts(&mut self.schemas, schema, settings, commit.changes);
+        let mut drafts = gather::drafts(&mut self.schemas, schema, settings, &self.channels, commit.changes);
         self.faults.turn_to_gaps(&mut drafts);
         self.append(commit.now, settings, &transaction, drafts);
     }
@@ -148,10 +170,10 @@ impl Bus {
         transaction: &Arc<Transaction>,
         drafts: Vec<Draft>,
     ) {
-        for draft in drafts {
-            self.step();
-            let event = Arc::new(Event {
-                replay_id: ReplayId(self.tip),
+        let bodies = drafts.into_iter().map(|draft| {
+            Body::Change(Event {
+                // The place is given below.
+                replay_id: ReplayId(0),
                 schema: draft.schema,
                 change: draft.change,
                 records: draft.records,
@@ -160,25 +182,66 @@ impl Bus {
                 changed: draft.changed,
                 diffs: draft.diffs,
                 row: draft.row,
-            });
-            if self.faults.doubles_next() {
-                self.events.push_back(event.clone());
+                last: draft.last,
+                enriched: Box::default(),
+            })
+        });
+        self.store(now, settings, bodies.collect());
+    }
+
+    /// Gives events of any kind their positions and wakes who waits, unless a fault loses them or holds them back.
+    pub(super) fn store(&mut self, now: Millis, settings: &Settings, bodies: Vec<Body>) {
+        for body in bodies {
+            if self.faults.loses_next() {
+                continue;
             }
-            self.events.push_back(event);
+            if let Some(body) = self.faults.holds_next(now, body) {
+                self.place(now, body);
+            }
         }
         self.advance(now, settings);
         self.wake();
+    }
+
+    fn place(&mut self, now: Millis, body: Body) -> ReplayId {
+        self.step();
+        // A change event is as old as its transaction.
+        let at = if let Body::Change(event) = &body { event.transaction.timestamp } else { now };
+        let entry = Arc::new(Entry { replay_id: ReplayId(self.tip), at, body }.placed(ReplayId(self.tip)));
+        if self.faults.doubles_next() {
+            self.events.push_back(entry.clone());
+        }
+        self.events.push_back(entry);
+        ReplayId(self.tip)
+    }
+
+    /// Stores what a fault had held back until now. Says whether there was anything.
+    pub fn release(&mut self, now: Millis, settings: &Settings) -> bool {
+        let due = self.faults.due(now);
+        if due.is_empty() {
+            return false;
+        }
+        for body in due {
+            self.place(now, body);
+        }
+        self.advance(now, settings);
+        self.wake();
+        true
+    }
+
+    /// Whether [`Bus::release`] has something to do.
+    pub fn has_due(&self, now: Millis) -> bool {
+        self.faults.has_due(now)
     }
 
     /// Stores copies of the newest `count` events again, under positions of their own, as a bus does that delivers a
     /// transaction a second time.
     pub fn duplicate_last(&mut self, count: usize) {
         let from = self.events.len().saturating_sub(count);
-        let copies: Vec<_> = self.events.range(from..).map(|event| Event::clone(event)).collect();
-        for mut copy in copies {
+        let copies: Vec<_> = self.events.range(from..).map(|entry| Entry::clone(entry)).collect();
+        for copy in copies {
             self.step();
-            copy.replay_id = ReplayId(self.tip);
-            self.events.push_back(Arc::new(copy));
+            self.events.push_back(Arc::new(copy.placed(ReplayId(self.tip))));
         }
         self.wake();
     }
@@ -199,14 +262,24 @@ impl Bus {
                 self.floor = self.floor.max(position + 1);
             }
         }
+        let short = now.saturating_sub(settings.streaming.short_retention_ms);
+        let passed = self.marks.partition_point(|(at, _)| *at < short);
+        if let Some((_, position)) = passed.checked_sub(1).and_then(|last| self.marks.get(last)) {
+            self.short_floor = self.short_floor.max(position + 1);
+        }
         let kept = settings.max_stored_events.max(1);
-        while self.events.len() > kept || self.events.front().is_some_and(|e| e.transaction.timestamp < oldest) {
+        while self.events.len() > kept || self.events.front().is_some_and(|e| e.at < oldest) {
             self.forget_oldest();
         }
-        // Where nothing happened for longer than the retention, the tip itself would have expired.
-        if self.floor > self.tip {
-            self.tip = self.floor;
+        self.short_floor = self.short_floor.max(self.floor);
+        self.short_next = self.short_next.max(self.first);
+        let place = |next: u64| usize::try_from(next - self.first).unwrap_or(usize::MAX);
+        while let Some(entry) = self.events.get(place(self.short_next)).filter(|entry| entry.at < short) {
+            self.short_floor = self.short_floor.max(entry.replay_id.0 + 1);
+            self.short_next += 1;
         }
+        // Where nothing happened for longer than the retention, the tip itself would have expired.
+        self.tip = self.tip.max(self.short_floor);
     }
 
     fn forget_oldest(&mut self) {
@@ -238,9 +311,14 @@ impl Bus {
         self.events.is_empty()
     }
 
-    /// The events kept, oldest first.
+    /// The change events kept, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Event> {
-        self.events.iter().map(Arc::as_ref)
+        self.events.iter().filter_map(|entry| entry.change())
+    }
+
+    /// The events of every kind that are kept, oldest first.
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
+        self.events.iter()
     }
 
     /// Makes replay ids before this one invalid and forgets their events; without a position, every id given out so far.
@@ -250,6 +328,7 @@ impl Bus {
             self.forget_oldest();
         }
         self.floor = self.floor.max(floor);
+        self.short_floor = self.short_floor.max(self.floor);
         self.tip = self.tip.max(self.floor);
         self.wake();
     }
@@ -263,6 +342,23 @@ impl Bus {
         self.marks.clear();
         self.tip += 1_000_000 + mix(self.generation) % 1_000_000;
         self.floor = self.tip;
+        self.short_floor = self.tip;
+        self.wake();
+    }
+
+    /// What other maintenance does: the events stay, under other positions. Positions given out before are lost, and
+    /// streams that are open end.
+    pub fn renumber(&mut self) {
+        self.generation += 1;
+        self.first += self.events.len() as u64;
+        self.marks.clear();
+        self.tip += 1_000_000 + mix(self.generation) % 1_000_000;
+        self.floor = self.tip;
+        self.short_floor = self.tip;
+        for entry in std::mem::take(&mut self.events) {
+            self.step();
+            self.events.push_back(Arc::new(Entry::clone(&entry).placed(ReplayId(self.tip))));
+        }
         self.wake();
     }
 
@@ -283,6 +379,7 @@ impl Bus {
         Self {
             tip: position.tip,
             floor: position.newest,
+            short_floor: position.newest,
             transactions: position.transactions,
             last_number: position.last_number,
             generation: position.generation,
@@ -290,12 +387,46 @@ impl Bus {
         }
     }
 
-    /// Finds where to start.
+    /// The lowest position from which one can still go on.
+    pub(super) fn floor_position(&self) -> ReplayId {
+        ReplayId(self.floor)
+    }
+
+    /// Takes events back that were kept; `floor` is the position before the first.
+    pub(super) fn take_back(&mut self, floor: u64, entries: Vec<Arc<Entry>>) {
+        self.floor = floor;
+        // Kinds that are kept for a shorter time expire by their own age from here on.
+        self.short_floor = floor;
+        self.marks = entries.iter().map(|entry| (entry.at, entry.replay_id.0)).collect();
+        self.events = entries.into();
+    }
+
+    /// Finds where to start a subscription to change events.
+    ///
+    /// # Errors
+    /// [`ReadError::Expired`].
     pub fn start(&self, start: Start) -> Result<Cursor, ReadError> {
+        self.start_from(self.floor, start)
+    }
+
+    /// Finds where to start a subscription to this topic: not all kinds of events are kept equally long.
+    ///
+    /// # Errors
+    /// [`ReadError::Expired`].
+    pub fn start_on(&self, topic: &Topic, start: Start) -> Result<Cursor, ReadError> {
+        let short = match topic {
+            Topic::Standard | Topic::Object(_) | Topic::Custom(_) => false,
+            Topic::Platform(name) => self.channels.definition(name).standard_volume,
+            Topic::Push(_) | Topic::Generic(_) => true,
+        };
+        self.start_from(if short { self.short_floor } else { self.floor }, start)
+    }
+
+    fn start_from(&self, floor: u64, start: Start) -> Result<Cursor, ReadError> {
         let skip = match start {
             Start::Latest => self.events.len(),
             Start::Earliest => 0,
-            Start::After(id) if (self.floor..=self.tip).contains(&id.0) => {
+            Start::After(id) if (floor..=self.tip).contains(&id.0) => {
                 self.events.partition_point(|event| event.replay_id <= id)
             }
             Start::After(_) => return Err(ReadError::Expired),
@@ -305,7 +436,20 @@ impl Bus {
 
     /// Reads up to `most` events of a topic. May find none before the end: then [`Batch::at_end`] is false, and reading on
     /// from [`Batch::next`] is due.
+    ///
+    /// # Errors
+    /// [`ReadError`].
     pub fn read(&self, cursor: Cursor, topic: &Topic, most: usize) -> Result<Batch, ReadError> {
+        self.read_where(cursor, most, |entry| topic.carries(entry, &self.channels))
+    }
+
+    /// As [`Bus::read`], of the events that `wanted` keeps.
+    pub(super) fn read_where(
+        &self,
+        cursor: Cursor,
+        most: usize,
+        wanted: impl Fn(&Entry) -> bool,
+    ) -> Result<Batch, ReadError> {
         if cursor.generation != self.generation {
             return Err(ReadError::Reset);
         }
@@ -314,13 +458,14 @@ impl Bus {
         let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(self.events.len());
         let mut batch = Batch::default();
         let mut next = Cursor { next: self.first + skip as u64, ..cursor };
-        for event in self.events.range(skip..).take(SCAN) {
+        for entry in self.events.range(skip..).take(SCAN) {
             if batch.events.len() >= most {
                 break;
             }
             next.next += 1;
-            if topic.carries(&event.schema.entity) {
-                batch.events.push((event.clone(), next));
+            let gone = entry.is_short_lived() && entry.replay_id.0 < self.short_floor;
+            if !gone && wanted(entry) {
+                batch.events.push((entry.clone(), next));
             }
         }
         batch.at_end = next.next == self.first + self.events.len() as u64;
@@ -343,7 +488,7 @@ impl Bus {
         self.schemas.get(id)
     }
 
-    /// The schema of this object's change events now.
+    /// The schema of this object's events now.
     pub fn current_schema(&mut self, object: &Arc<ObjectType>) -> Arc<EventSchema> {
         self.schemas.current(object)
     }

@@ -1,19 +1,33 @@
 //! The event bus: what happened, in order, for as long as it is retained.
 //!
-//! A write by any door ends as a [`Commit`]; the bus makes change events of it and keeps them in one log. Payloads are
-//! encoded when a subscriber reads, from rows that the store shares.
+//! A write by any door ends as a [`Commit`]; the bus makes change events of it, notices for the PushTopics that watch the
+//! record, and keeps them in one log with the platform events and generic events that are published. Payloads of change
+//! events are encoded when a subscriber reads, from rows that the store shares.
 
 use crate::store::RecordChange;
 use crate::{Millis, RecordId};
 
 mod avro;
 mod bitmap;
+pub mod channels;
+mod datum;
+mod definition;
+mod deliver;
 mod diff;
 mod entity;
+mod entry;
 mod event;
 mod faults;
+mod filter;
 mod gather;
+pub mod generic;
+mod json;
+pub(crate) mod keep;
 mod log;
+pub mod managed;
+mod platform;
+pub(crate) mod push_topic;
+mod raise;
 mod replay;
 mod schema;
 #[cfg(test)]
@@ -21,11 +35,15 @@ mod tests;
 
 pub use bitmap::{FieldSet, Place};
 pub use entity::{Topic, event_name, is_selected};
+pub use entry::{Body, Entry, GenericEvent, Notice, NoticeKind, PlatformEvent};
 pub use event::{ChangeType, Event, Records, Transaction};
 pub use faults::{StreamFailure, UnknownEntity};
+pub use json::JsonForm;
 pub use log::{Batch, Bus, Cursor, Position, ReadError, Start};
+pub(crate) use platform::leaves_at_once;
+pub use platform::{ClientEvent, PublishError, Published, enqueued, event_uuid};
 pub use replay::ReplayId;
-pub use schema::EventSchema;
+pub use schema::{EventSchema, is_platform_event};
 
 /// One committed transaction, as the bus is told of it.
 #[derive(Debug, Clone)]

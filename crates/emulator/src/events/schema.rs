@@ -1,4 +1,4 @@
-//! The Avro schema of an object's change events, made from the object's fields.
+//! The Avro schemas of events: of an object's change events, and of a platform event, made from the object's fields.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -44,7 +44,16 @@ pub(super) enum Slot {
     Compound(Vec<(FieldId, Kind)>),
 }
 
-/// The schema of an object's change events at one time. What it was when an event happened, the event keeps.
+/// What a slot is called in the event, and of what type its field is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SlotName {
+    pub(super) name: String,
+    pub(super) ty: FieldType,
+    /// Names of the parts of a compound.
+    pub(super) parts: Vec<String>,
+}
+
+/// The schema of an object's events at one time. What it was when an event happened, the event keeps.
 #[derive(Debug)]
 pub struct EventSchema {
     /// 22 characters: base64url of 16 bytes of the hash of [`EventSchema::json`].
@@ -53,7 +62,11 @@ pub struct EventSchema {
     pub json: String,
     /// API name of the object.
     pub entity: String,
+    /// API name of the event: `AccountChangeEvent`; of a platform event the object's own.
+    pub name: String,
     pub(super) slots: Vec<Slot>,
+    /// One for each slot.
+    pub(super) names: Vec<SlotName>,
     /// Fields of long text, whose size decides whether an event is too large to be delivered.
     pub(super) long_texts: Vec<FieldId>,
     pub(super) last_modified_date: Option<FieldId>,
@@ -63,8 +76,11 @@ pub struct EventSchema {
 }
 
 impl EventSchema {
-    /// The schema of this object's change events now.
+    /// The schema of this object's events now: of its change events, or of the platform event that it is.
     pub fn of(object: &ObjectType) -> Self {
+        if is_platform_event(object) {
+            return Self::of_platform_event(object);
+        }
         let mut parts = HashMap::<&str, Vec<(FieldId, &Field)>>::new();
         for (id, field) in object.enumerate() {
             if let Some(compound) = &field.compound_field_name
@@ -87,18 +103,28 @@ impl EventSchema {
         let mut fields = vec![header()];
         fields.append(&mut out.fields);
         let json = json!({ "type": "record", "name": name, "namespace": "com.sforce.eventbus", "fields": fields });
-        let json = json.to_string();
-        let hash = Sha256::digest(json.as_bytes());
-        Self {
-            id: URL_SAFE_NO_PAD.encode(&hash[..16]),
-            json,
-            entity: object.name.clone(),
-            slots: out.slots,
-            long_texts: out.long_texts,
-            last_modified_date: object.field("LastModifiedDate").map(|(id, _)| id),
-            places: out.places,
-            together: out.together,
+        out.finish(object, name, &json)
+    }
+
+    /// `CreatedDate` and `CreatedById`, which every event has, then the fields of the definition.
+    fn of_platform_event(object: &ObjectType) -> Self {
+        let mut out = Builder::default();
+        for (id, field) in object.enumerate().filter(|(_, f)| f.custom || f.name.ends_with("__c")) {
+            out.plain(id, field);
         }
+        let mut fields = vec![
+            json!({ "name": "CreatedDate", "type": "long", "doc": "CreatedDate:DateTime" }),
+            json!({ "name": "CreatedById", "type": "string", "doc": "CreatedBy:EntityId" }),
+        ];
+        fields.append(&mut out.fields);
+        let name = object.name.clone();
+        let json = json!({ "type": "record", "name": name, "namespace": "com.sforce.eventbus", "fields": fields });
+        out.finish(object, name, &json)
+    }
+
+    /// Whether it is the schema of a platform event.
+    pub fn is_platform_event(&self) -> bool {
+        self.entity.ends_with(PLATFORM_EVENT)
     }
 
     /// Where a field stands; `None` for a field that is in no event.
@@ -109,6 +135,25 @@ impl EventSchema {
     /// The fields that events carry.
     pub(super) fn fields(&self) -> impl Iterator<Item = FieldId> {
         self.places.keys().copied()
+    }
+
+    /// The fields with these names, in lower case; of a compound all its parts, or the one of `compound.part`.
+    pub(super) fn fields_named(&self, names: &std::collections::HashSet<String>) -> Vec<FieldId> {
+        let mut found = Vec::new();
+        for (slot, name) in self.slots.iter().zip(&self.names) {
+            let whole = name.name.to_ascii_lowercase();
+            match slot {
+                Slot::Plain(field, _) if names.contains(&whole) => found.push(*field),
+                Slot::Plain(..) => {}
+                Slot::Compound(parts) => {
+                    let parts = parts.iter().zip(&name.parts).filter(|(_, part)| {
+                        names.contains(&whole) || names.contains(&format!("{whole}.{}", part.to_ascii_lowercase()))
+                    });
+                    found.extend(parts.map(|((field, _), _)| *field));
+                }
+            }
+        }
+        found
     }
 
     /// The field that always goes with this one.
@@ -125,10 +170,19 @@ fn is_part(object: &ObjectType, field: &Field) -> bool {
         .is_some_and(|compound| *compound != field.name && object.field(compound).is_some())
 }
 
+/// How the API names of platform events end.
+const PLATFORM_EVENT: &str = "__e";
+
+/// Whether the object is the definition of a platform event.
+pub fn is_platform_event(object: &ObjectType) -> bool {
+    object.name.ends_with(PLATFORM_EVENT)
+}
+
 #[derive(Default)]
 struct Builder {
     fields: Vec<Json>,
     slots: Vec<Slot>,
+    slot_names: Vec<SlotName>,
     places: HashMap<FieldId, Place>,
     together: HashMap<FieldId, FieldId>,
     long_texts: Vec<FieldId>,
@@ -137,6 +191,23 @@ struct Builder {
 }
 
 impl Builder {
+    fn finish(self, object: &ObjectType, name: String, json: &Json) -> EventSchema {
+        let json = json.to_string();
+        let hash = Sha256::digest(json.as_bytes());
+        EventSchema {
+            id: URL_SAFE_NO_PAD.encode(&hash[..16]),
+            json,
+            entity: object.name.clone(),
+            name,
+            slots: self.slots,
+            names: self.slot_names,
+            long_texts: self.long_texts,
+            last_modified_date: object.field("LastModifiedDate").map(|(id, _)| id),
+            places: self.places,
+            together: self.together,
+        }
+    }
+
     fn plain(&mut self, id: FieldId, field: &Field) {
         let Some(kind) = kind(field) else { return };
         if field.ty == FieldType::Textarea && field.length > 255 {
@@ -144,6 +215,7 @@ impl Builder {
         }
         self.places.insert(id, Place { top: self.slots.len() + 1, child: None });
         self.slots.push(Slot::Plain(id, kind));
+        self.slot_names.push(SlotName { name: field.name.clone(), ty: field.ty, parts: Vec::new() });
         self.fields.push(nullable(&field.name, json!(kind.avro()), &doc(field)));
     }
 
@@ -158,6 +230,7 @@ impl Builder {
         }
         let parts: Vec<_> = parts.into_iter().filter_map(|(id, part)| Some((id, part, kind(part)?))).collect();
         let names: Vec<String> = parts.iter().map(|(_, part, _)| part_name(&field.name, &part.name)).collect();
+        self.slot_names.push(SlotName { name: field.name.clone(), ty: field.ty, parts: names.clone() });
         let top = self.slots.len() + 1;
         for (child, (id, ..)) in parts.iter().enumerate() {
             self.places.insert(*id, Place { top, child: Some(child) });

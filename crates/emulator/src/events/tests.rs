@@ -161,6 +161,8 @@ fn the_worked_example_byte_for_byte() {
         changed: changed.map(|name| bench.field(name)).into(),
         diffs: Box::default(),
         row: Some(row),
+        last: None,
+        enriched: Box::default(),
     };
     let expected = concat!(
         "125769646765745f5f63022461305830303030303030303030303145414100020048",

@@ -10,6 +10,7 @@ use crate::{Millis, RecordId};
 /// A caller whose metadata were in order.
 pub(super) struct Caller {
     token: String,
+    user: RecordId,
     /// When the token ends by itself, as far as is known.
     expires_at: Millis,
 }
@@ -29,7 +30,12 @@ impl Caller {
             return Err(Failure::Headers("The tenantid header is not the id of the token's org."));
         }
         let grant = state.check_token(token).map_err(|_| Failure::Auth)?;
-        Ok(Self { token: token.to_owned(), expires_at: grant.expires_at })
+        Ok(Self { token: token.to_owned(), user: grant.user, expires_at: grant.expires_at })
+    }
+
+    /// Whose token it is.
+    pub(super) fn user(&self) -> RecordId {
+        self.user
     }
 
     /// Whether the token was revoked since, or its user deactivated. A token that merely grew old does not end what it began.

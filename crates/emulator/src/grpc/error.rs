@@ -23,11 +23,28 @@ pub(super) enum Failure {
     Unavailable,
     DeliveryLimit,
     Internal,
+    TopicPermission,
+    PublishAuthRefresh,
+    PublishEventCount,
+    PublishTopicEmpty,
+    PublishTopicMismatch,
+    PublishIdle,
+    ManagedActive,
+    ManagedStopped,
+    ManagedDeleted,
+    ManagedNameUnknown,
+    ManagedIdUnknown,
+    ManagedIdInvalid,
+    ManagedNameEmpty,
+    ManagedRequestedEvents,
+    ManagedCommitFirst,
+    ManagedAuthRefresh,
 }
 
 impl Failure {
     fn parts(self) -> (&'static str, Code, &'static str) {
         use Code::{InvalidArgument, NotFound, ResourceExhausted, Unauthenticated};
+        // The status of most codes is unconfirmed; clients decide by the code.
         match self {
             Self::Auth => ("service.auth.error", Unauthenticated, "An authentication exception occurred."),
             Self::Headers(text) => ("service.auth.headers.invalid", Unauthenticated, text),
@@ -76,6 +93,72 @@ impl Failure {
             Self::Internal => {
                 ("subscription.internal.error", Code::Internal, "An unexpected error ended the subscription.")
             }
+            Self::TopicPermission => (
+                "topic.meta.permission",
+                Code::PermissionDenied,
+                "You don't have permission to publish to the topic.",
+            ),
+            Self::PublishAuthRefresh => {
+                ("publish.auth.refresh.invalid", InvalidArgument, "The auth_refresh field is not for clients.")
+            }
+            Self::PublishEventCount => (
+                "publish.event.count.invalid",
+                InvalidArgument,
+                "The number of events in a publish request must be between 1 and 200.",
+            ),
+            Self::PublishTopicEmpty => {
+                ("publish.topic.validation.empty", InvalidArgument, "The topic name can't be blank.")
+            }
+            Self::PublishTopicMismatch => {
+                ("publish.topic.mismatch", InvalidArgument, "The topic differs from the one that this stream publishes to.")
+            }
+            Self::PublishIdle => (
+                "publish.stream.sweeper.timeout",
+                Code::Unavailable,
+                "The publish stream was closed: no request came in time.",
+            ),
+            Self::ManagedActive => (
+                "managed.subscription.already.active",
+                Code::FailedPrecondition,
+                "The managed subscription already has an active client.",
+            ),
+            Self::ManagedStopped => {
+                ("managed.subscription.config.stopped", Code::FailedPrecondition, "The managed subscription is stopped.")
+            }
+            Self::ManagedDeleted => {
+                ("managed.subscription.config.deleted", Code::FailedPrecondition, "The managed subscription was deleted.")
+            }
+            Self::ManagedNameUnknown => (
+                "managed.subscription.developer.name.not.found",
+                NotFound,
+                "There is no managed subscription with this developer name.",
+            ),
+            Self::ManagedIdUnknown => {
+                ("managed.subscription.id.not.found", NotFound, "There is no managed subscription with this ID.")
+            }
+            Self::ManagedIdInvalid => {
+                ("managed.subscription.id.invalid", InvalidArgument, "The managed subscription ID is not valid.")
+            }
+            Self::ManagedNameEmpty => (
+                "managed.subscription.id.or.developer.name.empty",
+                InvalidArgument,
+                "The managed subscription ID or developer name must be given.",
+            ),
+            Self::ManagedRequestedEvents => (
+                "managed.subscription.fetch.request.events.invalid",
+                InvalidArgument,
+                "The number of requested events must be greater than 0.",
+            ),
+            Self::ManagedCommitFirst => (
+                "managed.subscription.fetch.request.commit.request.restricted",
+                InvalidArgument,
+                "The first request can't commit a Replay ID.",
+            ),
+            Self::ManagedAuthRefresh => (
+                "managed.subscription.fetch.request.auth.request.restricted",
+                InvalidArgument,
+                "The auth_refresh field is not for clients.",
+            ),
         }
     }
 

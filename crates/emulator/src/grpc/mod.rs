@@ -1,7 +1,4 @@
 //! The Pub/Sub API door: gRPC over the same listeners as everything else.
-//!
-//! Change events only: platform events are not emulated yet, so `Publish` and `PublishStream` answer UNIMPLEMENTED, as does
-//! `ManagedSubscribe`.
 
 use axum::Router;
 use tonic::service::Routes;
@@ -10,6 +7,8 @@ use crate::http::state::AppState;
 
 mod call;
 mod error;
+mod managed;
+mod publish;
 mod service;
 mod subscribe;
 

@@ -12,7 +12,7 @@ use super::proto::{
     FetchRequest, FetchResponse, ManagedFetchRequest, ManagedFetchResponse, PublishRequest, PublishResponse,
     SchemaInfo, SchemaRequest, TopicInfo, TopicRequest,
 };
-use super::subscribe;
+use super::{managed, publish, subscribe};
 use crate::events::Topic;
 use crate::http::state::AppState;
 
@@ -28,12 +28,6 @@ impl PubSub {
 }
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send + 'static>>;
-
-fn not_emulated(what: &str) -> Status {
-    Status::unimplemented(format!(
-        "{what} is not emulated: this org has no platform events and no managed subscriptions"
-    ))
-}
 
 #[async_trait::async_trait]
 impl pub_sub_server::PubSub for PubSub {
@@ -68,19 +62,14 @@ impl pub_sub_server::PubSub for PubSub {
         }
         let mut org = self.state.org.write();
         let org = &mut *org;
-        let topic = Topic::find(&org.schema, &name).ok_or(Failure::TopicNotFound)?;
-        // A topic of several objects has no schema of its own.
-        let schema_id = match &topic {
-            Topic::Standard => String::new(),
-            Topic::Object(object) => match org.schema.find(object) {
-                Some((_, object)) => org.events.current_schema(object).id.clone(),
-                None => String::new(),
-            },
-        };
+        let topic = Topic::of(org, &name).filter(Topic::is_for_pubsub).ok_or(Failure::TopicNotFound)?;
+        // A topic of several entities has no schema of its own.
+        let schema = org.events.know(&org.schema, &topic);
+        let schema_id = schema.map(|schema| schema.id.clone()).unwrap_or_default();
         Ok(Response::new(TopicInfo {
             topic_name: name,
             tenant_guid: format!("core/tidegate/{}", org.settings.org_id),
-            can_publish: false,
+            can_publish: matches!(topic, Topic::Platform(_)),
             can_subscribe: true,
             schema_id,
             rpc_id: new_rpc_id(),
@@ -89,22 +78,24 @@ impl pub_sub_server::PubSub for PubSub {
 
     async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<PublishResponse>, Status> {
         Caller::check(&self.state, request.metadata())?;
-        Err(not_emulated("Publish"))
+        publish::publish(&self.state, request.into_inner()).map(Response::new)
     }
 
     async fn publish_stream(
         &self,
         request: Request<Streaming<PublishRequest>>,
     ) -> Result<Response<Self::PublishStreamStream>, Status> {
-        Caller::check(&self.state, request.metadata())?;
-        Err(not_emulated("PublishStream"))
+        let caller = Caller::check(&self.state, request.metadata())?;
+        let answers = publish::run(self.state.clone(), caller, request.into_inner());
+        Ok(Response::new(Box::pin(answers)))
     }
 
     async fn managed_subscribe(
         &self,
         request: Request<Streaming<ManagedFetchRequest>>,
     ) -> Result<Response<Self::ManagedSubscribeStream>, Status> {
-        Caller::check(&self.state, request.metadata())?;
-        Err(not_emulated("ManagedSubscribe"))
+        let caller = Caller::check(&self.state, request.metadata())?;
+        let answers = managed::run(self.state.clone(), caller, request.into_inner());
+        Ok(Response::new(Box::pin(answers)))
     }
 }

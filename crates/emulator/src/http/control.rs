@@ -17,13 +17,14 @@ use super::error::json_response;
 use super::log::LoggedRequest;
 use super::state::AppState;
 use crate::clock::timestamp;
-use crate::events::{ChangeType, ReplayId, StreamFailure};
+use crate::events::ReplayId;
 use crate::faults::{Plan, glob};
 use crate::seed::Seed;
 use crate::snapshot::Snapshot;
 use crate::store::Row;
 use crate::{Millis, Org, RecordId, Value};
 
+mod events;
 mod files;
 mod openapi;
 
@@ -39,7 +40,7 @@ pub fn routes() -> Router<AppState> {
         .route("/__emulator/faults/{id}", delete(remove_fault))
         .route("/__emulator/tokens/expire", post(expire_tokens))
         .route("/__emulator/replay/expire", post(expire_replay))
-        .route("/__emulator/events", post(disturb_events))
+        .route("/__emulator/events", post(events::disturb))
         .route("/__emulator/requests", get(requests).delete(forget_requests))
         .route("/__emulator/dump/{object}", get(dump))
         .route("/__emulator/reset", post(reset))
@@ -183,97 +184,6 @@ async fn expire_replay(State(state): State<AppState>, body: Bytes) -> Response {
     let mut org = state.org.write();
     org.events.expire_replay_ids(asked.before.map(ReplayId));
     done(&json!({ "latest_replay_id": org.events.latest().0 }))
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "snake_case")]
-enum Disturbance {
-    /// Delivers the next so many events twice.
-    Duplicate(usize),
-    /// Delivers the last so many events again, under new replay ids.
-    DuplicateLast(usize),
-    /// Turns the next so many events into gap events.
-    GapNext(usize),
-    /// Sends a gap event for these records.
-    Gap {
-        object: String,
-        ids: Vec<String>,
-        #[serde(default)]
-        change: GapChange,
-    },
-    /// Sends an overflow event for this object.
-    Overflow { object: String },
-    /// Sends a gap event for every record of this object.
-    Wildcard { object: String },
-    /// Ends a stream with an error after so many more events.
-    FailStream {
-        #[serde(default)]
-        after: usize,
-        with: StreamFailure,
-    },
-    /// Throws all events away and starts positions elsewhere.
-    Reset {},
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum GapChange {
-    Create,
-    #[default]
-    Update,
-    Delete,
-    Undelete,
-}
-
-async fn disturb_events(State(state): State<AppState>, body: Bytes) -> Response {
-    let asked: Disturbance = match serde_json::from_slice(&body) {
-        Ok(asked) => asked,
-        Err(error) => return refused(StatusCode::BAD_REQUEST, error),
-    };
-    let now = state.now();
-    let mut org = state.org.write();
-    let org = &mut *org;
-    let result = match asked {
-        Disturbance::Duplicate(count) => {
-            org.events.duplicate_next(count);
-            Ok(())
-        }
-        Disturbance::DuplicateLast(count) => {
-            org.events.duplicate_last(count);
-            Ok(())
-        }
-        Disturbance::GapNext(count) => {
-            org.events.gap_next(count);
-            Ok(())
-        }
-        Disturbance::Gap { object, ids, change } => {
-            let parsed: Vec<_> = ids.iter().filter_map(|id| RecordId::parse(id)).collect();
-            if parsed.is_empty() || parsed.len() != ids.len() {
-                return refused(StatusCode::BAD_REQUEST, "ids must be record ids, at least one");
-            }
-            let change = match change {
-                GapChange::Create => ChangeType::Create,
-                GapChange::Update => ChangeType::Update,
-                GapChange::Delete => ChangeType::Delete,
-                GapChange::Undelete => ChangeType::Undelete,
-            };
-            org.events.inject_gap(&org.schema, &org.settings, now, &object, &parsed, change)
-        }
-        Disturbance::Overflow { object } => org.events.inject_overflow(&org.schema, &org.settings, now, &object),
-        Disturbance::Wildcard { object } => org.events.inject_wildcard(&org.schema, &org.settings, now, &object),
-        Disturbance::FailStream { after, with } => {
-            org.events.fail_stream_after(after, with);
-            Ok(())
-        }
-        Disturbance::Reset {} => {
-            org.events.reset_positions();
-            Ok(())
-        }
-    };
-    match result {
-        Ok(()) => done(&json!({ "latest_replay_id": org.events.latest().0 })),
-        Err(error) => refused(StatusCode::BAD_REQUEST, error),
-    }
 }
 
 /// Which requests of the log are shown. Every filter given must hold.
@@ -423,6 +333,7 @@ async fn reset(State(state): State<AppState>, body: Bytes) -> Response {
         },
     };
     state.faults.clear();
+    state.cometd.clear_faults();
     state.log.clear();
     state.org.read().usage.clear();
     state.clock.reset();

@@ -13,6 +13,7 @@ use crate::ApiError;
 
 pub mod body;
 pub mod bulk;
+pub mod cometd;
 pub mod control;
 pub mod error;
 mod harm;
@@ -36,6 +37,7 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(oauth::routes())
         .merge(bulk::routes())
+        .merge(cometd::routes())
         .merge(control::routes())
         .merge(metadata::routes())
         .merge(rest::routes())

@@ -30,6 +30,8 @@ pub struct AppState {
     pub snapshots: Arc<crate::snapshot::Snapshots>,
     /// Told when a Bulk job may have become ready to run.
     pub bulk_wake: Arc<Notify>,
+    /// Sessions of CometD clients.
+    pub cometd: Arc<super::cometd::Clients>,
 }
 
 impl AppState {
@@ -42,6 +44,7 @@ impl AppState {
             log: Arc::default(),
             snapshots: Arc::default(),
             bulk_wake: Arc::default(),
+            cometd: Arc::default(),
         }
     }
 

@@ -22,6 +22,8 @@ pub(super) const FACTS: &[(&str, &str)] = &[
     ("Group", include_str!("../../data/objects/Group.txt")),
     ("RecordType", include_str!("../../data/objects/RecordType.txt")),
     ("Name", include_str!("../../data/objects/Name.txt")),
+    ("PushTopic", include_str!("../../data/objects/PushTopic.txt")),
+    ("StreamingChannel", include_str!("../../data/objects/StreamingChannel.txt")),
 ];
 
 /// Facts of newer API versions than the recording that the object's own file was made from.

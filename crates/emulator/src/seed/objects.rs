@@ -39,6 +39,15 @@ pub(super) fn add(schema: &mut Schema, instance: [u8; 2], now: Millis) {
         ],
     );
     schema.put(
+        ObjectType::platform_event("Order_Event__e", "Order Event", "Order Events", *b"e00")
+            .with(Field::text("Order_Number__c", "Order Number", 80).required())
+            .with(Field::number("Total__c", "Total", 18, 2))
+            .with(Field::checkbox("Has_Shipped__c", "Has Shipped", false))
+            .with(Field::datetime("Ordered__c", "Ordered"))
+            .with(Field::date("Due__c", "Due"))
+            .with(Field::long_text_area("Note__c", "Note", LONG_TEXT)),
+    );
+    schema.put(
         ObjectType::custom("Shipment__c", "Shipment", "Shipments", *b"a00", NameField::auto_number("SHP-{000000}"))
             .with(Field::lookup("Account__c", "Account", "Account", "Shipments"))
             .with(Field::lookup("Contact__c", "Contact", "Contact", "Shipments"))

@@ -110,12 +110,12 @@ impl Row {
     }
 
     /// The packed form, for keeping it.
-    pub(super) fn packed(&self) -> &[u8] {
+    pub(crate) fn packed(&self) -> &[u8] {
         &self.bytes
     }
 
     /// From a packed form that [`Row::packed`] gave. Whatever the bytes, reading them cannot fail.
-    pub(super) fn from_packed(bytes: Vec<u8>) -> Self {
+    pub(crate) fn from_packed(bytes: Vec<u8>) -> Self {
         Self { bytes: bytes.into_boxed_slice() }
     }
 

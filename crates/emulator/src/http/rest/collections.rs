@@ -199,7 +199,7 @@ fn run(org: &mut Org, call: &Call, all_or_none: bool, writes: Vec<Result<Write, 
 fn item(result: WriteResult, tell_created: bool) -> Json {
     match result {
         Ok(saved) => {
-            let mut item = json!({ "id": saved.id.to_string(), "success": true, "errors": [] });
+            let mut item = json!({ "id": saved.id.to_string(), "success": true, "errors": super::record::notes(saved.id) });
             if tell_created && let Some(members) = item.as_object_mut() {
                 members.insert("created".into(), json!(saved.created));
             }

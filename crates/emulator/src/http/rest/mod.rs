@@ -6,6 +6,7 @@
 mod call;
 mod collections;
 mod describe;
+mod events;
 mod query;
 mod record;
 mod replication;
@@ -42,7 +43,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("composite", "composite, batch, graph and tree requests (collections of records are built)"),
     ("connect", "Connect resources"),
     ("consent", "consent"),
-    ("event", "event schemas over REST"),
     ("folders", "folders"),
     ("knowledgemanagement", "Knowledge"),
     ("licensing", "licensing"),
@@ -121,13 +121,17 @@ fn route(call: &Call) -> Answer {
         (Get, ["sobjects", _, "describe"]) => describe::object(call, at(1)),
         (Get, ["sobjects", _, "updated"]) => replication::updated(call, at(1)),
         (Get, ["sobjects", _, "deleted"]) => replication::deleted(call, at(1)),
+        (Get, ["event", "eventschema", _]) => events::schema(call, at(2)),
+        (Get, ["sobjects", _, "eventschema"]) => events::schema_of(call, at(1)),
+        (Get, ["sobjects", "streamingchannel", _, "push"]) => events::listeners(call, at(2)),
+        (Post, ["sobjects", "streamingchannel", _, "push"]) => events::push(call, at(2)),
         (Post, ["sobjects", _, "id"]) => record::create(call, at(1), true),
         (Get, ["sobjects", _, _]) => record::read(call, at(1), at(2)),
         (Patch, ["sobjects", _, _]) => record::update(call, at(1), at(2)),
         (Delete, ["sobjects", _, _]) => record::delete(call, at(1), at(2)),
         (_, ["sobjects", _, "describe"]) => Err(not_allowed(call, "GET,HEAD").into()),
-        (_, ["sobjects", _, "describe" | "listviews" | "quickactions" | "eventschema", ..]) => {
-            Err(not_built("layouts, list views, quick actions and event schemas").into())
+        (_, ["sobjects", _, "describe" | "listviews" | "quickactions", ..]) => {
+            Err(not_built("layouts, list views and quick actions").into())
         }
         (_, ["sobjects", _, id, _, ..]) if record::looks_like_id(id) => {
             Err(not_built("records and fields below a record (relationship and blob resources)").into())

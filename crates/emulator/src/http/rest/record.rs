@@ -23,7 +23,7 @@ pub(super) fn create(call: &Call, name: &str, tell_created: bool) -> Answer {
 
 /// 201 with the new id and where it is.
 pub(super) fn created(call: &Call, object: &str, saved: Saved, tell_created: bool) -> axum::response::Response {
-    let mut body = json!({ "id": saved.id.to_string(), "success": true, "errors": [] });
+    let mut body = json!({ "id": saved.id.to_string(), "success": true, "errors": notes(saved.id) });
     if tell_created && let Some(members) = body.as_object_mut() {
         members.insert("created".into(), json!(saved.created));
     }
@@ -32,6 +32,12 @@ pub(super) fn created(call: &Call, object: &str, saved: Saved, tell_created: boo
         response.headers_mut().insert(header::LOCATION, location);
     }
     response
+}
+
+/// `errors` of a write that worked: empty, but for the platform event that it published.
+pub(super) fn notes(id: RecordId) -> serde_json::Value {
+    let notes = crate::events::enqueued(id);
+    notes.iter().map(|e| json!({ "statusCode": e.code, "message": e.message, "fields": e.fields })).collect()
 }
 
 /// `GET /sobjects/{object}/{id}?fields=`.
