@@ -333,7 +333,7 @@ fn check_entity(org: &Org, new: &NewMember) -> Result<String, ApiError> {
 }
 
 /// Checks enrichment and filter against the entity's fields.
-fn check_details(
+pub(crate) fn check_details(
     schema: &Schema,
     object: &str,
     enriched: &[String],

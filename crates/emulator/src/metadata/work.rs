@@ -166,12 +166,13 @@ impl Org {
         let Finished { mut schema, catalog, selected, effects } = finished;
         schema.touch(context.now);
         self.schema = Arc::new(schema);
-        self.metadata = catalog;
-        self.metadata.revision += 1;
+        let before = std::mem::replace(&mut self.metadata, catalog);
+        self.metadata.revision = before.revision + 1;
         self.settings.change_event_objects = selected;
         for effect in effects {
             self.effect(effect);
         }
+        super::wire::tell(self, &before);
     }
 
     /// Changes metadata: `change` works on a copy, which takes the org's place where it says so.
