@@ -39,14 +39,16 @@ pub fn find(name: &str) -> Option<&'static ObjectType> {
 /// The objects that the text of a query speaks of and that are made when they are asked for, the first its own.
 fn spoken_of(text: &str, tooling: bool) -> Option<(Query, BTreeSet<&'static str>)> {
     // Most queries are over records: they are not read twice.
-    let mentions = |name: &str| text.to_ascii_lowercase().contains(&name.to_ascii_lowercase());
-    if !objects().iter().any(|o| mentions(&o.name)) {
+    let lower = text.to_ascii_lowercase();
+    let mentions = |name: &str| lower.contains(&name.to_ascii_lowercase());
+    let here = |name: &str| tooling || EVERYWHERE.contains(&name);
+    if !objects().iter().any(|o| here(&o.name) && mentions(&o.name)) {
         return None;
     }
     let query = tidegate_soql::parse(text).ok()?;
     let [name] = query.from.object.segments.as_slice() else { return None };
     let object = find(&name.text)?;
-    if !tooling && !EVERYWHERE.contains(&object.name.as_str()) {
+    if !here(&object.name) {
         return None;
     }
     let mut all = BTreeSet::from([object.name.as_str()]);
