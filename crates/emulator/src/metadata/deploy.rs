@@ -10,6 +10,7 @@ mod run;
 pub use jobs::{DeployJob, Jobs, RetrieveJob};
 pub use message::DeployMessage;
 use package::Found;
+pub(super) use package::files_of;
 
 use serde_json::{Value as Json, json};
 

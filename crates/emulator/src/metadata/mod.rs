@@ -32,6 +32,7 @@ mod retrieve;
 pub mod tables;
 pub mod tooling;
 mod types;
+mod wire;
 mod work;
 
 #[cfg(test)]

@@ -181,12 +181,12 @@ fn custom_field(org: &Org, object: &ObjectType, name: &str) -> Option<Node> {
     };
     match org.metadata.get("CustomField", &format!("{}.{}", object.name, field.name)) {
         Some(saved) => Some(saved.node.clone()),
-        None => Some(definition(field)),
+        None => Some(definition(object, field)),
     }
 }
 
 /// The definition of a custom field that came with the org.
-pub(super) fn definition(field: &Field) -> Node {
+fn definition(object: &ObjectType, field: &Field) -> Node {
     let mut node = Node::default();
     let ty = field_type(field);
     let computed = field.calculated;
@@ -224,7 +224,9 @@ pub(super) fn definition(field: &Field) -> Node {
         }
         "Location" => {
             node.bool("displayLocationInDecimal", field.display_location_in_decimal);
-            node.int("scale", i64::from(field.scale));
+            // The parts have the decimals.
+            let part = object.enumerate().find(|(_, f)| f.compound_field_name.as_deref() == Some(&field.name));
+            node.int("scale", i64::from(part.map_or(0, |(_, part)| part.scale)));
         }
         "Checkbox" if !computed => {
             node.text("defaultValue", field.default_value.as_deref().unwrap_or("false"));

@@ -111,28 +111,6 @@ impl ObjectType {
         object
     }
 
-    /// A platform event: it is published, delivered and never stored.
-    pub fn platform_event(name: &str, label: &str, label_plural: &str, key_prefix: [u8; 3]) -> Self {
-        let mut object = Self::new(name, label, label_plural, Some(key_prefix));
-        object.custom = true;
-        object.off_the_pages();
-        let flags = &mut object.flags;
-        (flags.updateable, flags.deletable, flags.undeletable) = (false, false, false);
-        (flags.queryable, flags.retrieveable, flags.replicateable) = (false, false, false);
-        let mut replay = Field::new("ReplayId", "Replay ID", FieldType::String, 1000);
-        (replay.createable, replay.updateable) = (false, false);
-        let mut uuid = Field::new("EventUuid", "Event UUID", FieldType::String, 36);
-        (uuid.createable, uuid.updateable) = (false, false);
-        object.fields = vec![
-            replay,
-            system("CreatedDate", "Created Date", FieldType::Datetime),
-            user("CreatedById", "Created By ID", "CreatedBy"),
-            uuid,
-        ];
-        object.index();
-        object
-    }
-
     /// Marks the object as one that has no pages, lists and searches.
     fn off_the_pages(&mut self) {
         let flags = &mut self.flags;

@@ -142,7 +142,7 @@ fn read_line(object: &mut ObjectType, line: &str) -> Result<(), String> {
     match word {
         "object" => {
             object.name = part().ok_or("no name")?.to_owned();
-            object.custom = object.name.ends_with("__c") || object.name.ends_with("__e");
+            object.custom = ["__c", "__e", "__mdt"].iter().any(|kind| object.name.ends_with(kind));
             object.label = plain(part().ok_or("no label")?);
             object.label_plural = plain(part().ok_or("no plural label")?);
             object.key_prefix = part().and_then(|p| p.as_bytes().try_into().ok());

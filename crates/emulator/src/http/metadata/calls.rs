@@ -305,7 +305,9 @@ impl Call<'_> {
     }
 
     fn retrieve(&self) -> Result<Response, Fault> {
-        let Some(request) = self.element().child("retrieveRequest") else {
+        // The schema calls it `retrieveRequest`; jsforce sends `request`.
+        let named = |name| self.element().child(name);
+        let Some(request) = named("retrieveRequest").or_else(|| named("request")) else {
             return Err(Fault::Client("retrieve needs a retrieveRequest".into()));
         };
         let unpackaged = match request.child("unpackaged") {

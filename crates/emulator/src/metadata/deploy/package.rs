@@ -32,7 +32,7 @@ const MANIFESTS: &[&str] =
     &["package.xml", "destructiveChanges.xml", "destructiveChangesPre.xml", "destructiveChangesPost.xml"];
 
 /// The files of a type's components, by full name. `files` are those below the package's folder.
-fn files_of(ty: &TypeInfo, files: &FileSet) -> BTreeMap<String, Vec<(String, Arc<[u8]>)>> {
+pub(in crate::metadata) fn files_of(ty: &TypeInfo, files: &FileSet) -> BTreeMap<String, Vec<(String, Arc<[u8]>)>> {
     let folder = format!("{}/", ty.directory);
     let mut found: BTreeMap<String, Vec<(String, Arc<[u8]>)>> = BTreeMap::new();
     for (path, bytes) in files {

@@ -5,7 +5,7 @@ use super::package::{self, Found};
 use super::{DeployOptions, DeployStatus};
 use crate::dml::WriteContext;
 use crate::metadata::types::Handling;
-use crate::metadata::{FileSet, Manifest, Mode, Problem, Severity, Work, apply, types, unpack};
+use crate::metadata::{FileSet, Manifest, Mode, Problem, Severity, Work, apply, object, types, unpack};
 use crate::{Millis, Org};
 
 /// What a run comes to.
@@ -141,7 +141,11 @@ impl Running<'_, '_> {
         let mut good = DeployMessage::good(found, self.now);
         let handling = types::by_name(found.kind).map(|ty| ty.handling);
         if let (Some(element), Some(Handling::Acts) | None) = (&found.element, handling) {
-            let saved = apply::save(self.work, found.kind, &found.full_name, element, Mode::Upsert)?;
+            // An object's parts are components of their own here.
+            let saved = match found.kind {
+                "CustomObject" => object::save(self.work, &found.full_name, element, Mode::Upsert)?,
+                kind => apply::save(self.work, kind, &found.full_name, element, Mode::Upsert)?,
+            };
             (good.id, good.created) = (Some(saved.id), saved.created);
             return Ok(good);
         }
