@@ -12,8 +12,10 @@ use crate::{RecordId, Value};
 
 /// The parent that a child's saves and deletes change: child, its field, the parent's object. (Opportunities are summed
 /// up by `line_items`.)
-const ROLL_UPS: &[(&str, &str, &str)] =
-    &[("CampaignMember", "CampaignId", "Campaign"), ("OrderItem", "OrderId", "Order")];
+const ROLL_UPS: &[(&str, &str, &str)] = &[
+    ("CampaignMember", "CampaignId", "Campaign"),
+    ("OrderItem", "OrderId", "Order"),
+];
 
 /// A price book entry has its product's name and code.
 pub(super) fn price(draft: &mut Draft<'_>) {
@@ -32,8 +34,11 @@ pub(super) fn opportunity_line(draft: &mut Draft<'_>) {
         }
     }
     let text = |value: Value| value.as_text().unwrap_or_default().to_owned();
-    let name =
-        format!("{} {}", text(draft.parent("OpportunityId", "Name")), text(draft.parent("PricebookEntryId", "Name")));
+    let name = format!(
+        "{} {}",
+        text(draft.parent("OpportunityId", "Name")),
+        text(draft.parent("PricebookEntryId", "Name"))
+    );
     draft.set("Name", Value::Text(name.trim().to_owned()));
     line(draft);
 }
@@ -155,11 +160,7 @@ pub(super) fn campaign_member(draft: &mut Draft<'_>) {
         let value = draft.parent(person, &of);
         draft.set(part, value);
     }
-    let company = if kind == "Contact" {
-        draft.grandparent("ContactId", "AccountId", "Name")
-    } else {
-        draft.parent("LeadId", "Company")
-    };
+    let company = if kind == "Contact" { draft.grandparent("ContactId", "AccountId", "Name") } else { draft.parent("LeadId", "Company") };
     draft.set("CompanyOrAccount", company);
     let responded = draft.text("Status").is_some_and(|status| status.eq_ignore_ascii_case("Responded"));
     draft.set("HasResponded", Value::Bool(responded));

@@ -10,14 +10,14 @@ use crate::schema::{Field, NameField, ObjectId, ObjectType};
 use crate::store::ChangeKind;
 use crate::{ApiError, Millis, Org, RecordId, Value};
 
-mod behaviour;
 mod conversion;
 mod convert_lead;
 mod delete;
 mod derive;
+mod behaviour;
 mod invariants;
-mod merge;
 mod roll_up;
+mod merge;
 mod save;
 mod upsert;
 

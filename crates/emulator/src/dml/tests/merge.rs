@@ -12,9 +12,11 @@ impl Bench {
         fields: Json,
     ) -> Result<Merged, Vec<ApiError>> {
         let context = self.context(false);
-        let merge = Merge { object: self.object(object), master, fields: inputs(fields), losers: losers.to_vec() };
+        let merge =
+            Merge { object: self.object(object), master, fields: inputs(fields), losers: losers.to_vec() };
         self.org.merge(&context, vec![merge]).remove(0)
     }
+
 }
 
 fn refused(result: Result<Merged, Vec<ApiError>>) -> String {

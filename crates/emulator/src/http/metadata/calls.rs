@@ -15,7 +15,9 @@ use super::envelope::{self, Fault, Request, write};
 use crate::dml::WriteContext;
 use crate::http::state::AppState;
 use crate::http::version::ApiVersion;
-use crate::metadata::{self, DeployOptions, DeployStatus, Manifest, Mode, Node, Problem, RetrieveRequest, Work};
+use crate::metadata::{
+    self, DeployOptions, DeployStatus, Manifest, Mode, Node, Problem, RetrieveRequest, Work,
+};
 use crate::xml::Element;
 use crate::{ApiError, Millis, Org, RecordId};
 
@@ -121,7 +123,9 @@ impl Call<'_> {
             "deployRecentValidation" => self.deploy_recent_validation(),
             "retrieve" => self.retrieve(),
             "checkRetrieveStatus" => self.check_retrieve_status(),
-            name => Err(Fault::Client(format!("No operation available for request {{{}}}{name}", metadata::NAMESPACE))),
+            name => {
+                Err(Fault::Client(format!("No operation available for request {{{}}}{name}", metadata::NAMESPACE)))
+            }
         }
     }
 
@@ -422,3 +426,4 @@ fn options(element: Option<&Element>, version: ApiVersion) -> Result<DeployOptio
         test_level,
     })
 }
+

@@ -23,8 +23,9 @@ pub(super) async fn collect(request: Request<Body>) -> Result<Bytes, ApiError> {
     let mut body = request.into_body();
     let mut all = Vec::with_capacity(announced.min(TRUSTED_BYTES));
     while let Some(frame) = body.frame().await {
-        let frame = frame
-            .map_err(|e| ApiError::new("POST_BODY_PARSE_ERROR", format!("Failed to buffer the request body: {e}")))?;
+        let frame = frame.map_err(|e| {
+            ApiError::new("POST_BODY_PARSE_ERROR", format!("Failed to buffer the request body: {e}"))
+        })?;
         if let Some(data) = frame.data_ref() {
             if all.len() + data.len() > max {
                 return Err(too_long(max));

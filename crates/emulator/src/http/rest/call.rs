@@ -144,8 +144,7 @@ impl Call {
             return super::xml::read(&self.body);
         }
         if !kind.starts_with("application/json") {
-            let message =
-                format!("This resource takes application/json or application/xml; '{kind}' is not supported.");
+            let message = format!("This resource takes application/json or application/xml; '{kind}' is not supported.");
             return Err(ApiError::new("UNSUPPORTED_MEDIA_TYPE", message).status(415));
         }
         serde_json::from_slice(&self.body).map_err(|e| unreadable(&self.body, &e))
@@ -229,9 +228,7 @@ const SUFFIXES_UNTIL: u16 = 57;
 pub(super) fn accepts_xml(headers: &HeaderMap) -> bool {
     let Some(accept) = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()) else { return false };
     let kinds = accept.split(',').map(|kind| kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
-    let mut known = kinds.filter(|kind| {
-        matches!(kind.as_str(), "*/*" | "application/*" | "application/json" | "application/xml" | "text/xml")
-    });
+    let mut known = kinds.filter(|kind| matches!(kind.as_str(), "*/*" | "application/*" | "application/json" | "application/xml" | "text/xml"));
     known.next().is_some_and(|kind| kind.ends_with("xml"))
 }
 

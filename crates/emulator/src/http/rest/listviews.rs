@@ -22,8 +22,7 @@ struct View {
 
 /// The views of an object; an object without a page of its own has none.
 fn views(org: &Org, facts: &ObjectType) -> Vec<View> {
-    let Some((place, _)) = org.schema.find(&facts.name).filter(|_| facts.flags.layoutable && facts.flags.queryable)
-    else {
+    let Some((place, _)) = org.schema.find(&facts.name).filter(|_| facts.flags.layoutable && facts.flags.queryable) else {
         return Vec::new();
     };
     let plural: String = facts.label_plural.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -44,19 +43,7 @@ fn views(org: &Org, facts: &ObjectType) -> Vec<View> {
 
 /// The columns of a view: what a list of these records shows.
 fn columns(facts: &ObjectType) -> Vec<&crate::schema::Field> {
-    let wanted = [
-        "Name",
-        "Subject",
-        "CaseNumber",
-        "Title",
-        "Status",
-        "StageName",
-        "Phone",
-        "Email",
-        "CreatedDate",
-        "LastModifiedDate",
-        "Id",
-    ];
+    let wanted = ["Name", "Subject", "CaseNumber", "Title", "Status", "StageName", "Phone", "Email", "CreatedDate", "LastModifiedDate", "Id"];
     wanted.iter().filter_map(|name| facts.field(name)).map(|(_, field)| field).collect()
 }
 
@@ -127,8 +114,7 @@ pub(super) fn route(call: &Call, object: &str, rest: &[&str]) -> Answer {
                 .into_iter()
                 .flatten()
                 .map(|record| {
-                    let cells =
-                        names.iter().map(|name| json!({ "fieldNameOrPath": name, "value": text_of(&record[*name]) }));
+                    let cells = names.iter().map(|name| json!({ "fieldNameOrPath": name, "value": text_of(&record[*name]) }));
                     json!({ "columns": cells.collect::<Vec<_>>() })
                 })
                 .collect();

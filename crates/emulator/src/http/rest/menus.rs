@@ -33,8 +33,7 @@ pub(super) fn route(call: &Call, first: &str, below: &[&str]) -> Answer {
         ("actions", ["standard"]) => Ok(call.answer(200, &json!({ "actions": [] }))),
         ("actions", ["custom"]) => {
             let url = |name: &str| format!("{base}/actions/custom/{name}");
-            Ok(call
-                .answer(200, &json!({ "apex": url("apex"), "flow": url("flow"), "quickAction": url("quickAction") })))
+            Ok(call.answer(200, &json!({ "apex": url("apex"), "flow": url("flow"), "quickAction": url("quickAction") })))
         }
         ("actions", ["custom", "apex" | "flow" | "quickaction"]) => Ok(call.answer(200, &json!({ "actions": [] }))),
         ("quickactions", []) => Ok(call.answer(200, &json!([]))),

@@ -48,7 +48,11 @@ fn query(call: &Call, all: bool) -> Answer {
 }
 
 /// The records that a query `FOR VIEW` or `FOR REFERENCE` looked at, and the fields that say so.
-fn looked_at(org: &Org, text: &str, page: &query::Page) -> Option<(ObjectId, Vec<RecordId>, &'static [&'static str])> {
+fn looked_at(
+    org: &Org,
+    text: &str,
+    page: &query::Page,
+) -> Option<(ObjectId, Vec<RecordId>, &'static [&'static str])> {
     let words: Vec<String> = text.split_whitespace().rev().take(2).map(str::to_ascii_uppercase).collect();
     let fields: &[&str] = match words.as_slice() {
         [last, first] if first == "FOR" && last == "VIEW" => &["LastViewedDate", "LastReferencedDate"],

@@ -14,11 +14,7 @@ const HOPS_MAX: usize = 5;
 enum Target {
     One(ObjectId, RecordId),
     /// Children: their object, and the field by which they point at the record.
-    Many {
-        parent: RecordId,
-        child: String,
-        field: String,
-    },
+    Many { parent: RecordId, child: String, field: String },
 }
 
 /// `/sobjects/{object}/{id}/{name}…`.

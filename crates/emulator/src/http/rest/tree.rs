@@ -138,10 +138,7 @@ fn read(schema: &Schema, object: ObjectId, records: &[Json]) -> Result<Result<Ve
         }
         objects.insert(object);
         if objects.len() > OBJECTS_MAX {
-            return wrong(
-                "INVALID_INPUT",
-                format!("The request cannot have more than {OBJECTS_MAX} different objects."),
-            );
+            return wrong("INVALID_INPUT", format!("The request cannot have more than {OBJECTS_MAX} different objects."));
         }
         let place = nodes.len();
         let mut fields = Map::new();
@@ -151,10 +148,9 @@ fn read(schema: &Schema, object: ObjectId, records: &[Json]) -> Result<Result<Ve
                 fields.insert(name.clone(), value.clone());
                 continue;
             };
-            let found = facts
-                .children
-                .iter()
-                .find(|c| c.relationship_name.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(name)));
+            let found = facts.children.iter().find(|c| {
+                c.relationship_name.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(name))
+            });
             let Some((child, field)) = found.and_then(|c| Some((schema.find(&c.child_object)?.0, &c.field))) else {
                 return wrong("INVALID_FIELD", format!("No such column '{name}' on sobject of type {}", facts.name));
             };

@@ -15,14 +15,7 @@ const XSD: &str = "http://www.w3.org/2001/XMLSchema";
 pub(super) type Usage = (u64, u64);
 
 /// The envelope of an answer.
-pub(super) fn envelope(
-    dialect: Dialect,
-    version: u16,
-    call: &Operation,
-    result: &Json,
-    rows: &Rows<'_>,
-    usage: Option<Usage>,
-) -> String {
+pub(super) fn envelope(dialect: Dialect, version: u16, call: &Operation, result: &Json, rows: &Rows<'_>, usage: Option<Usage>) -> String {
     let mut xml = Writer::new();
     let (tns, sf) = (dialect.namespace(), dialect.record_namespace());
     let namespaces =

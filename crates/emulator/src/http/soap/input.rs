@@ -99,7 +99,9 @@ impl Reading {
             !is_type && child.name != "fieldsToNull" && !child.is_nil() && !child.trimmed().is_empty()
         });
         match (keys.next(), keys.next()) {
-            (Some(key), None) => Input::Reference { object, key: key.name.clone(), value: key.trimmed().to_owned() },
+            (Some(key), None) => {
+                Input::Reference { object, key: key.name.clone(), value: key.trimmed().to_owned() }
+            }
             // Not one key: let the rules of references say so.
             (first, _) => {
                 let members = first.map(|first| (first.name.clone(), first.trimmed().into()));
@@ -212,8 +214,7 @@ mod tests {
     #[test]
     fn an_enterprise_record_is_named_by_its_type_and_long_text_is_cut() {
         let long = "é".repeat(90);
-        let given =
-            read(Dialect::Enterprise, &format!(" xsi:type=\"ens:Contact\"><Id>003</Id><LastName>{long}</LastName>"));
+        let given = read(Dialect::Enterprise, &format!(" xsi:type=\"ens:Contact\"><Id>003</Id><LastName>{long}</LastName>"));
         let Ok(given) = given else { panic!("not read") };
         assert_eq!(given.id.as_deref(), Some("003"));
         assert_eq!(given.fields, [("LastName".to_owned(), Input::Text("é".repeat(80)))]);

@@ -211,7 +211,10 @@ fn write_records(call: &Call, plan: impl Fn(Given) -> Planned) -> Result<Vec<Wri
     Ok(run(&mut org, call, writes, Org::write))
 }
 
-fn write_ids(call: &Call, plan: impl Fn(&Org, crate::schema::ObjectId, RecordId) -> Result<Write, ApiError>) -> Answer {
+fn write_ids(
+    call: &Call,
+    plan: impl Fn(&Org, crate::schema::ObjectId, RecordId) -> Result<Write, ApiError>,
+) -> Answer {
     let ids = call.texts("ids", RECORDS_MAX)?;
     let mut org = call.state.org.write();
     let writes = ids
