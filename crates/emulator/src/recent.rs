@@ -101,13 +101,10 @@ impl Org {
                 let value = match own.name.as_str() {
                     "Id" => Value::Id(seen.id),
                     "Type" => Value::Text(object.name.clone()),
-                    "LastViewedDate" | "LastReferencedDate" => {
-                        Value::DateTime(seen.at - seen.at.rem_euclid(1000))
+                    "LastViewedDate" | "LastReferencedDate" => Value::DateTime(seen.at - seen.at.rem_euclid(1000)),
+                    "Name" => {
+                        object.enumerate().find(|(_, f)| f.name_field).map_or(Value::Null, |(name, _)| row.get(name))
                     }
-                    "Name" => object
-                        .enumerate()
-                        .find(|(_, f)| f.name_field)
-                        .map_or(Value::Null, |(name, _)| row.get(name)),
                     name => object.field(name).map_or(Value::Null, |(of, f)| match f.ty {
                         ty if ty == own.ty => row.get(of),
                         FieldType::Picklist | FieldType::String => row.get(of),
@@ -129,7 +126,8 @@ mod tests {
     fn a_list_moves_what_is_seen_again_to_its_front_and_keeps_200_of_an_object() {
         let mut recent = Recent::default();
         let user = RecordId::new(*b"005", *b"TG", 1);
-        let seen = |object: u16, n: u64| Seen { object: ObjectId(object), id: RecordId::new(*b"001", *b"TG", n), at: 0 };
+        let seen =
+            |object: u16, n: u64| Seen { object: ObjectId(object), id: RecordId::new(*b"001", *b"TG", n), at: 0 };
         recent.note(user, seen(1, 1_000));
         for n in 0..250 {
             recent.note(user, seen(0, n));

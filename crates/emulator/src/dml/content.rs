@@ -112,10 +112,16 @@ fn content<'a>(draft: &Draft<'a>, field: &str) -> Option<&'a bytes::Bytes> {
 
 impl Transaction<'_> {
     /// What has to be there before a new record of these objects can be saved.
-    pub(super) fn before_create(&mut self, facts: &ObjectType, id: RecordId, values: &mut Values) -> Result<(), Vec<ApiError>> {
+    pub(super) fn before_create(
+        &mut self,
+        facts: &ObjectType,
+        id: RecordId,
+        values: &mut Values,
+    ) -> Result<(), Vec<ApiError>> {
         match facts.name.as_str() {
             "ContentVersion" => self.version_of(facts, id, values),
             "ContentDocumentLink" => self.link_once(facts, values),
+            "PricebookEntry" => self.price_once(facts, values),
             _ => Ok(()),
         }
     }
@@ -240,9 +246,11 @@ impl Transaction<'_> {
         let Some((links, _)) = self.schema.find("ContentDocumentLink") else { return Ok(()) };
         let wanted = (values.get(&document).and_then(Value::as_id), values.get(&entity).and_then(Value::as_id));
         let (Some(of), Some(to)) = wanted else { return Ok(()) };
-        let taken = self.store.children(links, document, of).into_iter().any(|link| {
-            self.store.get(links, link).is_some_and(|row| row.get(entity) == Value::Id(to))
-        });
+        let taken = self
+            .store
+            .children(links, document, of)
+            .into_iter()
+            .any(|link| self.store.get(links, link).is_some_and(|row| row.get(entity) == Value::Id(to)));
         if taken {
             let text = format!("Document with ID: {of} is already linked with the entity with ID: {to}");
             return Err(vec![ApiError::new("DUPLICATE_VALUE", text).field(&field.name)]);

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::transaction::{Cause, Transaction};
-use super::{Input, WriteContext, errors};
+use super::{Input, WriteContext, WriteOptions, errors};
 use crate::schema::{FieldId, FieldType, ObjectId, ObjectType};
 use crate::store::{Row, Values};
 use crate::{ApiError, Millis, Org, RecordId, Value};
@@ -128,16 +128,16 @@ impl Org {
     pub fn convert_leads(
         &mut self,
         context: &WriteContext,
+        options: WriteOptions,
         leads: Vec<LeadConvert>,
     ) -> Vec<Result<Converted, Vec<ApiError>>> {
-        self.each(context, leads, |tx, lead| tx.convert_lead(&lead))
+        self.each(context, options, leads, |tx, lead| tx.convert_lead(&lead))
     }
 }
 
 /// Whether this is a lead that was converted, and so cannot be changed.
 pub(super) fn is_converted(facts: &ObjectType, row: &Row) -> bool {
-    facts.name == "Lead"
-        && facts.field("IsConverted").is_some_and(|(field, _)| row.get(field) == Value::Bool(true))
+    facts.name == "Lead" && facts.field("IsConverted").is_some_and(|(field, _)| row.get(field) == Value::Bool(true))
 }
 
 /// An object of the schema and its facts.
@@ -188,15 +188,17 @@ impl Transaction<'_> {
     }
 
     fn named(&self, object: &str) -> Result<Found, ApiError> {
-        let (id, facts) = self.schema.find(object).ok_or_else(|| {
-            ApiError::new("INVALID_TYPE", format!("sObject type '{object}' is not supported."))
-        })?;
+        let (id, facts) = self
+            .schema
+            .find(object)
+            .ok_or_else(|| ApiError::new("INVALID_TYPE", format!("sObject type '{object}' is not supported.")))?;
         Ok((id, Arc::clone(facts)))
     }
 
     /// The status as `LeadStatus` spells it.
     fn converted_status(&self, asked: Option<&str>) -> Result<String, ApiError> {
-        let invalid = || ApiError::new("INVALID_STATUS", format!("invalid convertedStatus: {}", asked.unwrap_or("null")));
+        let invalid =
+            || ApiError::new("INVALID_STATUS", format!("invalid convertedStatus: {}", asked.unwrap_or("null")));
         let wanted = asked.ok_or_else(invalid)?;
         let (object, facts) = self.named("LeadStatus")?;
         let column = |name: &str| facts.field(name).map(|(field, _)| field);
@@ -274,8 +276,7 @@ impl Transaction<'_> {
             let mut fields = c.mapped(&facts, TO_OPPORTUNITY);
             let company = || c.lead_value("Company").as_text().unwrap_or_default().to_owned();
             let longest = facts.field("Name").map_or(OPPORTUNITY_NAME_MAX, |(_, field)| field.length as usize);
-            let name: String =
-                c.asked.opportunity_name.clone().unwrap_or_else(company).chars().take(longest).collect();
+            let name: String = c.asked.opportunity_name.clone().unwrap_or_else(company).chars().take(longest).collect();
             let given = [
                 ("Name", Some(name)),
                 ("AccountId", Some(account.to_string())),

@@ -34,7 +34,8 @@ fn auto_number(tx: &Transaction<'_>, field: &Field, number: u64) -> Value {
         return Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
     }
     let format = field.auto_number_format.as_deref().unwrap_or("{00000000}");
-    let dated = if format.contains('{') && format.contains(['Y', 'M', 'D']) { dated(tx, format) } else { format.to_owned() };
+    let dated =
+        if format.contains('{') && format.contains(['Y', 'M', 'D']) { dated(tx, format) } else { format.to_owned() };
     Value::Text(crate::schema::format_auto_number(&dated, number))
 }
 

@@ -250,8 +250,7 @@ impl Summary {
                 }
                 (_, RollUpOperation::Sum) => {}
                 (_, operation) => {
-                    let wanted =
-                        if operation == RollUpOperation::Min { Ordering::Less } else { Ordering::Greater };
+                    let wanted = if operation == RollUpOperation::Min { Ordering::Less } else { Ordering::Greater };
                     if best.is_null() || order(&value, &best) == Some(wanted) {
                         best = value;
                     }
@@ -275,12 +274,8 @@ impl Org {
     /// made or changed. Moves `SystemModstamp` of those whose value changed and nothing else, and raises no event
     /// (documented for change data capture). Answers how many changed; 0 for a field that is no summary.
     pub fn recalculate(&mut self, object: ObjectId, field: FieldId, now: Millis) -> usize {
-        let context = super::WriteContext {
-            now,
-            user: self.settings.admin_id,
-            origin: String::new(),
-            all_or_none: false,
-        };
+        let context =
+            super::WriteContext { now, user: self.settings.admin_id, origin: String::new(), all_or_none: false };
         let mut tx = Transaction::new(Arc::clone(&self.schema), &mut self.store, &self.settings, &context);
         let Some(at) = tx.summaries.iter().position(|s| (s.master, s.target) == (object, field)) else { return 0 };
         let masters: Vec<RecordId> =

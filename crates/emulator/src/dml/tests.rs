@@ -10,15 +10,17 @@ use crate::schema::{Field, NameField, ObjectId, ObjectType};
 use crate::store::ChangeKind;
 use crate::{ApiError, Millis, Org, RecordId, Value};
 
+mod behaviour;
 mod conversion;
 mod convert_lead;
 mod delete;
 mod derive;
-mod behaviour;
 mod invariants;
-mod roll_up;
 mod merge;
+mod person;
+mod roll_up;
 mod save;
+mod unit;
 mod upsert;
 
 const NOW: Millis = 1_790_000_000_123;

@@ -22,7 +22,8 @@ fn record_bytes(name: &str) -> u64 {
     match name {
         "Campaign" => 8 * 1024,
         "OpportunityContactRole" | "AccountContactRole" | "CaseContactRole" | "CampaignMember" => 1024,
-        "User" | "Organization" | "Profile" | "UserRole" | "RecordType" | "Group" | "GroupMember" | "Name" | "LeadStatus" => 0,
+        "User" | "Organization" | "Profile" | "UserRole" | "RecordType" | "Group" | "GroupMember" | "Name"
+        | "LeadStatus" => 0,
         name if name.ends_with("__mdt") || name.ends_with("__e") || file_size_field(name).is_some() => 0,
         _ => RECORD_BYTES,
     }

@@ -51,7 +51,13 @@ pub fn save(work: &mut Work<'_>, kind: &str, full_name: &str, element: &Element,
 }
 
 /// A component that acts on nothing.
-fn save_kept(work: &mut Work<'_>, kind: &str, full_name: &str, element: &Element, mode: Mode) -> Result<Saved, Problem> {
+fn save_kept(
+    work: &mut Work<'_>,
+    kind: &str,
+    full_name: &str,
+    element: &Element,
+    mode: Mode,
+) -> Result<Saved, Problem> {
     let Some(known) = types::known(kind) else {
         let message = format!("{kind} is not a metadata type that this organization can save");
         return Err(Problem::new("INVALID_TYPE", message));
@@ -130,8 +136,18 @@ fn check_kind_of_object(def: &FieldDef, object: &ObjectType) -> Result<(), Probl
         &["Checkbox", "Currency", "Date", "DateTime", "Email", "Number", "Percent", "Phone", "Text", "TextArea", "Url"]
     } else if object.name.ends_with("__mdt") {
         &[
-            "Checkbox", "Date", "DateTime", "Email", "LongTextArea", "Number", "Percent", "Phone", "Picklist", "Text",
-            "TextArea", "Url",
+            "Checkbox",
+            "Date",
+            "DateTime",
+            "Email",
+            "LongTextArea",
+            "Number",
+            "Percent",
+            "Phone",
+            "Picklist",
+            "Text",
+            "TextArea",
+            "Url",
         ]
     } else if object.custom || crate::metadata::object::takes_custom_fields(object) {
         return Ok(());
@@ -256,7 +272,10 @@ fn alter(
                 || matches!((was, def.ty), ("Date", "DateTime") | ("DateTime", "Date"))
                 || matches!((was, def.ty), ("Lookup", "MasterDetail") | ("MasterDetail", "Lookup")));
     if !allowed {
-        let message = format!("Cannot update field {}.{}: its type cannot be changed from {was} to {}", facts.name, def.name, def.ty);
+        let message = format!(
+            "Cannot update field {}.{}: its type cannot be changed from {was} to {}",
+            facts.name, def.name, def.ty
+        );
         return Err(Problem::integrity(message));
     }
     if was == "Location" {
@@ -328,7 +347,8 @@ fn check_data(
             _ => false,
         };
         if table.rows().any(|(_, row)| too_long(row)) {
-            let message = format!("{name} cannot be shortened to {}: there are records with longer values", after.length);
+            let message =
+                format!("{name} cannot be shortened to {}: there are records with longer values", after.length);
             return Err(Problem::integrity(message));
         }
     }

@@ -75,9 +75,10 @@ pub(super) fn save_member(
 ) -> Result<Saved, Problem> {
     field::check_elements(element, MEMBER_ELEMENTS, "PlatformEventChannelMember")?;
     let required = |name: &str| {
-        element.text_of(name).filter(|text| !text.is_empty()).ok_or_else(|| {
-            Problem::new("REQUIRED_FIELD_MISSING", format!("Required fields are missing: [{name}]"))
-        })
+        element
+            .text_of(name)
+            .filter(|text| !text.is_empty())
+            .ok_or_else(|| Problem::new("REQUIRED_FIELD_MISSING", format!("Required fields are missing: [{name}]")))
     };
     let (channel, entity) = (required("eventChannel")?, required("selectedEntity")?);
     let data = match work.catalog.get("PlatformEventChannel", channel) {
@@ -89,10 +90,7 @@ pub(super) fn save_member(
         }
     };
     if full_name != member_name(channel, entity) && full_name != format!("{channel}_{entity}") {
-        let message = format!(
-            "The name {full_name} of the channel member must be {}",
-            member_name(channel, entity)
-        );
+        let message = format!("The name {full_name} of the channel member must be {}", member_name(channel, entity));
         return Err(Problem::integrity(message));
     }
     let object = if data { object_of(&work.schema, entity) } else { work.schema.find(entity).map(|(_, o)| &**o) };
@@ -166,7 +164,11 @@ pub fn members(schema: &Schema, catalog: &super::Catalog, selected: Option<&Vec<
             full_name: component.full_name.clone(),
             channel: text("eventChannel"),
             entity: text("selectedEntity"),
-            enriched: element.children_named("enrichedFields").filter_map(|f| f.text_of("name")).map(str::to_owned).collect(),
+            enriched: element
+                .children_named("enrichedFields")
+                .filter_map(|f| f.text_of("name"))
+                .map(str::to_owned)
+                .collect(),
             filter: element.text_of("filterExpression").map(str::to_owned),
             node: component.node.clone(),
         });

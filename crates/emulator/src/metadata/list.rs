@@ -98,7 +98,9 @@ pub fn list(org: &Org, kind: &str, folder: Option<&str>) -> Vec<FileProperties> 
         }
         _ => {
             for component in org.metadata.of_kind(kind) {
-                if folder.is_some_and(|f| component.full_name.split_once('/').is_none_or(|(in_folder, _)| in_folder != f)) {
+                if folder
+                    .is_some_and(|f| component.full_name.split_once('/').is_none_or(|(in_folder, _)| in_folder != f))
+                {
                     continue;
                 }
                 let mut properties = seeded(component.full_name.clone(), component.id);

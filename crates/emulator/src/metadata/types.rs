@@ -128,7 +128,12 @@ const TYPES: &[TypeInfo] = &[
     kept("PermissionSetGroup", "permissionsetgroups", "permissionsetgroup"),
     of("PlatformEventChannel", "platformEventChannels", "platformEventChannel", Handling::Acts),
     of("PlatformEventChannelMember", "platformEventChannelMembers", "platformEventChannelMember", Handling::Acts),
-    of("PlatformEventSubscriberConfig", "PlatformEventSubscriberConfigs", "platformEventSubscriberConfig", Handling::NotRun),
+    of(
+        "PlatformEventSubscriberConfig",
+        "PlatformEventSubscriberConfigs",
+        "platformEventSubscriberConfig",
+        Handling::NotRun,
+    ),
     kept("Profile", "profiles", "profile"),
     kept("ProfilePasswordPolicy", "profilePasswordPolicies", "profilePasswordPolicy"),
     kept("Queue", "queues", "queue"),

@@ -165,21 +165,19 @@ impl Org {
     pub fn finish_metadata(&mut self, finished: Finished, context: &WriteContext) {
         let Finished { mut schema, catalog, selected, effects } = finished;
         schema.touch(context.now);
-        self.schema = Arc::new(schema);
+        let before = std::mem::replace(&mut self.schema, Arc::new(schema));
         self.metadata = catalog;
         self.metadata.revision += 1;
         self.settings.change_event_objects = selected;
         for effect in effects {
             self.effect(effect);
         }
+        // Roll-ups that are new, and what person accounts show of contacts.
+        self.schema_changed(&before, context.now);
     }
 
     /// Changes metadata: `change` works on a copy, which takes the org's place where it says so.
-    pub fn change_metadata<T>(
-        &mut self,
-        context: &WriteContext,
-        change: impl FnOnce(&mut Work<'_>) -> (bool, T),
-    ) -> T {
+    pub fn change_metadata<T>(&mut self, context: &WriteContext, change: impl FnOnce(&mut Work<'_>) -> (bool, T)) -> T {
         let mut work = Work::new(self, context);
         let (good, result) = change(&mut work);
         let finished = work.finish();

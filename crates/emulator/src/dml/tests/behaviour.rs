@@ -94,14 +94,16 @@ fn a_record_type_is_the_objects_own_or_its_default() {
     let id = bench.made("Account", json!({"Name": "Acme"}));
     assert_eq!(bench.get("Account", id, "RecordTypeId"), Value::Id(ids[0]));
     let wrong = bench.create("Account", json!({"Name": "Acme", "RecordTypeId": ids[1].to_string()}));
-    let expected = format!("INVALID_CROSS_REFERENCE_KEY: Record Type ID: this ID value isn't valid for the user: {}", ids[1]);
+    let expected =
+        format!("INVALID_CROSS_REFERENCE_KEY: Record Type ID: this ID value isn't valid for the user: {}", ids[1]);
     assert_eq!(error(wrong), expected);
 }
 
 #[test]
 fn audit_fields_can_be_set_on_create_where_the_org_allows_it() {
     let mut bench = Bench::new();
-    let fields = json!({"Name": "Old", "CreatedDate": "2001-02-03T04:05:06Z", "LastModifiedDate": "2002-02-03T04:05:06Z"});
+    let fields =
+        json!({"Name": "Old", "CreatedDate": "2001-02-03T04:05:06Z", "LastModifiedDate": "2002-02-03T04:05:06Z"});
     assert!(error(bench.create("Account", fields.clone())).starts_with("INVALID_FIELD_FOR_INSERT_UPDATE"));
     bench.org.allow_audit_fields();
     let id = bench.made("Account", fields);
@@ -120,12 +122,16 @@ fn a_planned_lock_refuses_writes_on_the_record_and_its_details_for_a_while() {
     let (widgets, accounts) = (bench.object("Widget__c"), bench.object("Account"));
     bench.org.locks.lock(widgets, widget, NOW + 10_000);
     bench.org.locks.lock(accounts, account, NOW + 10_000);
-    let expected = |id| format!("UNABLE_TO_LOCK_ROW: unable to obtain exclusive access to this record or 1 records: {id}");
+    let expected =
+        |id| format!("UNABLE_TO_LOCK_ROW: unable to obtain exclusive access to this record or 1 records: {id}");
     assert_eq!(error(bench.update("Widget__c", widget, json!({"Flag__c": false}))), expected(widget));
     assert_eq!(error(bench.delete("Widget__c", widget)), expected(widget));
     let part = json!({"Widget__c": widget.to_string(), "Label__c": "x"});
     assert_eq!(error(bench.create("Part__c", part.clone())), expected(widget));
-    assert_eq!(error(bench.create("Contact", json!({"LastName": "A", "AccountId": account.to_string()}))), expected(account));
+    assert_eq!(
+        error(bench.create("Contact", json!({"LastName": "A", "AccountId": account.to_string()}))),
+        expected(account)
+    );
     // A mere lookup locks nothing.
     bench.made("Widget__c", json!({"Account__c": account.to_string()}));
     assert_eq!(bench.org.locks.held(NOW).count(), 2);

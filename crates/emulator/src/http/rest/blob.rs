@@ -147,7 +147,8 @@ pub(super) fn read(call: &Call, object: ObjectId, id: RecordId, field: FieldId) 
 
 /// `attachment; filename="a.pdf"`, and the name encoded where it is not plain.
 fn disposition(name: &str) -> Option<HeaderValue> {
-    let plain: String = name.chars().map(|c| if c.is_ascii_graphic() && !"\"\\".contains(c) || c == ' ' { c } else { '_' }).collect();
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_graphic() && !"\"\\".contains(c) || c == ' ' { c } else { '_' }).collect();
     let mut text = format!("attachment; filename=\"{plain}\"");
     if plain != name {
         text.push_str(&format!("; filename*=UTF-8''{}", utf8_percent_encode(name, NON_ALPHANUMERIC)));

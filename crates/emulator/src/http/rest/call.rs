@@ -121,6 +121,11 @@ impl Call {
         self.params.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
+    /// Every value of a query parameter that may be given more than once.
+    pub(super) fn params<'c>(&'c self, name: &'c str) -> impl Iterator<Item = &'c str> {
+        self.params.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
     /// A query parameter that is a list with commas.
     pub(super) fn list(&self, name: &str) -> Option<Vec<String>> {
         let value = self.param(name)?;
@@ -144,7 +149,8 @@ impl Call {
             return super::xml::read(&self.body);
         }
         if !kind.starts_with("application/json") {
-            let message = format!("This resource takes application/json or application/xml; '{kind}' is not supported.");
+            let message =
+                format!("This resource takes application/json or application/xml; '{kind}' is not supported.");
             return Err(ApiError::new("UNSUPPORTED_MEDIA_TYPE", message).status(415));
         }
         serde_json::from_slice(&self.body).map_err(|e| unreadable(&self.body, &e))
@@ -228,7 +234,9 @@ const SUFFIXES_UNTIL: u16 = 57;
 pub(super) fn accepts_xml(headers: &HeaderMap) -> bool {
     let Some(accept) = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()) else { return false };
     let kinds = accept.split(',').map(|kind| kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
-    let mut known = kinds.filter(|kind| matches!(kind.as_str(), "*/*" | "application/*" | "application/json" | "application/xml" | "text/xml"));
+    let mut known = kinds.filter(|kind| {
+        matches!(kind.as_str(), "*/*" | "application/*" | "application/json" | "application/xml" | "text/xml")
+    });
     known.next().is_some_and(|kind| kind.ends_with("xml"))
 }
 

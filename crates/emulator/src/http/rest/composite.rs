@@ -38,7 +38,8 @@ pub(super) fn route(call: &Call, below: &[&str]) -> Answer {
         (Verb::Get, []) => {
             let base = format!("{}/composite", call.base());
             let names = ["tree", "batch", "sobjects", "graph"];
-            let map: Map<String, Json> = names.iter().map(|n| ((*n).to_owned(), json!(format!("{base}/{n}")))).collect();
+            let map: Map<String, Json> =
+                names.iter().map(|n| ((*n).to_owned(), json!(format!("{base}/{n}")))).collect();
             Ok(call.answer(200, &Json::Object(map)))
         }
         (Verb::Post, []) => composite(call),
@@ -125,8 +126,7 @@ impl Part {
     fn ask(&self, answers: &Answers, null_allowed: bool, all_or_none: bool) -> Result<Asked, ApiError> {
         let url = reference::fill(&self.url, answers, null_allowed)?;
         let (version, path) = subrequest::split_url(&url)?;
-        let mut body =
-            self.body.as_ref().map(|body| reference::fill_json(body, answers, null_allowed)).transpose()?;
+        let mut body = self.body.as_ref().map(|body| reference::fill_json(body, answers, null_allowed)).transpose()?;
         let mut path = path.to_owned();
         if !is_allowed(&path) {
             return Err(not_found());
@@ -271,6 +271,9 @@ mod tests {
             assert_eq!(is_allowed(path), allowed, "{path}");
             assert_eq!(is_heavy(&format!("/services/data/v60.0/{path}")), heavy, "{path}");
         }
-        assert_eq!(with_all_or_none("composite/sobjects?ids=a&allOrNone=false"), "composite/sobjects?ids=a&allOrNone=true");
+        assert_eq!(
+            with_all_or_none("composite/sobjects?ids=a&allOrNone=false"),
+            "composite/sobjects?ids=a&allOrNone=true"
+        );
     }
 }

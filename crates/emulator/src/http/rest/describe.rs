@@ -11,8 +11,8 @@ use serde_json::{Value as Json, json};
 
 use super::Answer;
 use super::call::{Call, empty};
-use crate::{ApiError, Millis};
 use crate::schema::describe;
+use crate::{ApiError, Millis};
 
 /// Recent records beside an object's basic information.
 const BASIC_ITEMS: usize = 5;
@@ -49,9 +49,9 @@ fn conditional(call: &Call, modified: Millis, name: &str, body: impl FnOnce() ->
     let mut hasher = DefaultHasher::new();
     (modified, name, call.session.version).hash(&mut hasher);
     let tag = format!("\"{}\"", STANDARD.encode(hasher.finish().to_be_bytes()));
-    let seen_tag = call.header(header::IF_NONE_MATCH.as_str()).map(|tags| {
-        tags.split(',').any(|t| t.trim() == "*" || super::conditions::plain(t) == tag)
-    });
+    let seen_tag = call
+        .header(header::IF_NONE_MATCH.as_str())
+        .map(|tags| tags.split(',').any(|t| t.trim() == "*" || super::conditions::plain(t) == tag));
     let seen = seen_tag.unwrap_or_else(|| {
         let since = call.header(header::IF_MODIFIED_SINCE.as_str()).and_then(parse_http_date);
         since.is_some_and(|since| modified <= since)

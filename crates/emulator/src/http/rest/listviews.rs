@@ -22,7 +22,8 @@ struct View {
 
 /// The views of an object; an object without a page of its own has none.
 fn views(org: &Org, facts: &ObjectType) -> Vec<View> {
-    let Some((place, _)) = org.schema.find(&facts.name).filter(|_| facts.flags.layoutable && facts.flags.queryable) else {
+    let Some((place, _)) = org.schema.find(&facts.name).filter(|_| facts.flags.layoutable && facts.flags.queryable)
+    else {
         return Vec::new();
     };
     let plural: String = facts.label_plural.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -43,7 +44,19 @@ fn views(org: &Org, facts: &ObjectType) -> Vec<View> {
 
 /// The columns of a view: what a list of these records shows.
 fn columns(facts: &ObjectType) -> Vec<&crate::schema::Field> {
-    let wanted = ["Name", "Subject", "CaseNumber", "Title", "Status", "StageName", "Phone", "Email", "CreatedDate", "LastModifiedDate", "Id"];
+    let wanted = [
+        "Name",
+        "Subject",
+        "CaseNumber",
+        "Title",
+        "Status",
+        "StageName",
+        "Phone",
+        "Email",
+        "CreatedDate",
+        "LastModifiedDate",
+        "Id",
+    ];
     wanted.iter().filter_map(|name| facts.field(name)).map(|(_, field)| field).collect()
 }
 
@@ -51,6 +64,14 @@ fn soql(facts: &ObjectType, view: &View) -> String {
     let names: Vec<&str> = columns(facts).iter().map(|f| f.name.as_str()).collect();
     let own = if view.scope == "mine" { " USING SCOPE mine" } else { "" };
     format!("SELECT {} FROM {}{own} ORDER BY Id ASC", names.join(", "), facts.name)
+}
+
+/// The query of the view with this id.
+pub(super) fn query_of(org: &Org, id: RecordId) -> Option<String> {
+    org.schema.objects().iter().find_map(|facts| {
+        let view = views(org, facts).into_iter().find(|view| view.id == id)?;
+        Some(soql(facts, &view))
+    })
 }
 
 /// `/sobjects/{object}/listviews…`.
@@ -114,7 +135,8 @@ pub(super) fn route(call: &Call, object: &str, rest: &[&str]) -> Answer {
                 .into_iter()
                 .flatten()
                 .map(|record| {
-                    let cells = names.iter().map(|name| json!({ "fieldNameOrPath": name, "value": text_of(&record[*name]) }));
+                    let cells =
+                        names.iter().map(|name| json!({ "fieldNameOrPath": name, "value": text_of(&record[*name]) }));
                     json!({ "columns": cells.collect::<Vec<_>>() })
                 })
                 .collect();

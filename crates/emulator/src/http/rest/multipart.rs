@@ -105,9 +105,15 @@ mod tests {
         body.extend([0, 13, 10, 45, 45, 255, 10]);
         body.extend(b"\r\n--x--\r\n");
         let parts = parse(&body.into(), "x").unwrap();
-        assert_eq!((parts[0].name.as_str(), parts[0].data.as_ref(), parts[0].is_file), ("entity_content", &b"{}"[..], false));
+        assert_eq!(
+            (parts[0].name.as_str(), parts[0].data.as_ref(), parts[0].is_file),
+            ("entity_content", &b"{}"[..], false)
+        );
         assert_eq!(parts[0].kind.as_deref(), Some("application/json"));
-        assert_eq!((parts[1].name.as_str(), parts[1].data.as_ref()), ("VersionData", &[0, 13, 10, 45, 45, 255, 10][..]));
+        assert_eq!(
+            (parts[1].name.as_str(), parts[1].data.as_ref()),
+            ("VersionData", &[0, 13, 10, 45, 45, 255, 10][..])
+        );
         assert!(parts[1].is_file);
         assert_eq!(boundary("multipart/form-data; boundary=\"x\""), Some("x"));
         assert_eq!(boundary("multipart/form-data; boundary="), None);

@@ -32,6 +32,9 @@ struct Node {
     level: usize,
 }
 
+/// A record that was not read yet: its JSON, its object, its parent as in [`Node`], its level.
+type Waiting<'a> = (&'a Json, ObjectId, Option<(usize, String)>, usize);
+
 /// What is wrong with a record.
 struct Wrong {
     reference: String,
@@ -102,8 +105,7 @@ fn refused(call: &Call, wrong: &[Wrong]) -> axum::response::Response {
 
 /// The records in the order of their levels. The inner error is one record's, the outer one the whole request's.
 fn read(schema: &Schema, object: ObjectId, records: &[Json]) -> Result<Result<Vec<Node>, Wrong>, ApiErrors> {
-    let mut waiting: VecDeque<(&Json, ObjectId, Option<(usize, String)>, usize)> =
-        records.iter().map(|record| (record, object, None, 1)).collect();
+    let mut waiting: VecDeque<Waiting<'_>> = records.iter().map(|record| (record, object, None, 1)).collect();
     let mut nodes: Vec<Node> = Vec::new();
     let (mut seen, mut objects) = (HashSet::new(), HashSet::new());
     while let Some((record, object, parent, level)) = waiting.pop_front() {
@@ -138,7 +140,10 @@ fn read(schema: &Schema, object: ObjectId, records: &[Json]) -> Result<Result<Ve
         }
         objects.insert(object);
         if objects.len() > OBJECTS_MAX {
-            return wrong("INVALID_INPUT", format!("The request cannot have more than {OBJECTS_MAX} different objects."));
+            return wrong(
+                "INVALID_INPUT",
+                format!("The request cannot have more than {OBJECTS_MAX} different objects."),
+            );
         }
         let place = nodes.len();
         let mut fields = Map::new();
@@ -148,9 +153,10 @@ fn read(schema: &Schema, object: ObjectId, records: &[Json]) -> Result<Result<Ve
                 fields.insert(name.clone(), value.clone());
                 continue;
             };
-            let found = facts.children.iter().find(|c| {
-                c.relationship_name.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(name))
-            });
+            let found = facts
+                .children
+                .iter()
+                .find(|c| c.relationship_name.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(name)));
             let Some((child, field)) = found.and_then(|c| Some((schema.find(&c.child_object)?.0, &c.field))) else {
                 return wrong("INVALID_FIELD", format!("No such column '{name}' on sobject of type {}", facts.name));
             };

@@ -18,7 +18,10 @@ const DEPTH_MAX: usize = 32;
 
 /// The same answer with an XML body, if it has a JSON one.
 pub(super) async fn shape(response: Response, path: &str) -> Response {
-    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    let is_json = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     if !is_json {
         return response;
     }
@@ -144,13 +147,14 @@ fn safe_name(name: &str) -> String {
 /// `2026-01-02T03:04:05.000+0000` is written with a `Z`.
 fn utc(text: &str) -> Option<String> {
     let head = text.strip_suffix("+0000")?;
-    let shaped = head.len() == 23 && head.bytes().enumerate().all(|(at, b)| match at {
-        4 | 7 => b == b'-',
-        10 => b == b'T',
-        13 | 16 => b == b':',
-        19 => b == b'.',
-        _ => b.is_ascii_digit(),
-    });
+    let shaped = head.len() == 23
+        && head.bytes().enumerate().all(|(at, b)| match at {
+            4 | 7 => b == b'-',
+            10 => b == b'T',
+            13 | 16 => b == b':',
+            19 => b == b'.',
+            _ => b.is_ascii_digit(),
+        });
     shaped.then(|| format!("{head}Z"))
 }
 

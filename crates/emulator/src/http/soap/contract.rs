@@ -139,7 +139,9 @@ fn read(text: &'static str) -> Contract {
                 open = Open::Call;
             }
             Some(first) => match open {
-                Open::Type => contract.types.last_mut().into_iter().for_each(|t| t.members.push(member(first, &mut words))),
+                Open::Type => {
+                    contract.types.last_mut().into_iter().for_each(|t| t.members.push(member(first, &mut words)))
+                }
                 Open::Header => {
                     contract.headers.last_mut().into_iter().for_each(|t| t.members.push(member(first, &mut words)));
                 }
@@ -193,8 +195,7 @@ fn member(name: &'static str, words: &mut std::str::SplitWhitespace<'static>) ->
 }
 
 /// Types that XML Schema has.
-pub(super) const XSD: [&str; 8] =
-    ["string", "boolean", "int", "double", "date", "dateTime", "base64Binary", "anyType"];
+pub(super) const XSD: [&str; 8] = ["string", "boolean", "int", "double", "date", "dateTime", "base64Binary", "anyType"];
 
 #[cfg(test)]
 mod tests {

@@ -108,9 +108,7 @@ pub(super) fn read(document: &[u8]) -> Result<Request, Fault> {
 fn headers(header: &Element) -> Result<Headers, Fault> {
     let mut found = Headers::default();
     let truth = |element: &Element, name: &str| matches!(element.text_of(name), Some("true" | "1"));
-    let text = |element: &Element, name: &str| {
-        element.text_of(name).filter(|text| !text.is_empty()).map(str::to_owned)
-    };
+    let text = |element: &Element, name: &str| element.text_of(name).filter(|text| !text.is_empty()).map(str::to_owned);
     for element in &header.children {
         match element.name.as_str() {
             "SessionHeader" => found.session_id = text(element, "sessionId"),

@@ -230,7 +230,8 @@ mod tests {
 
     #[test]
     fn a_fault_has_its_code_its_text_and_its_detail() {
-        let error = ApiError::new("MALFORMED_QUERY", "\nSELECT Id FRM\nERROR at Row:1:Column:11\nunexpected token: 'FRM'");
+        let error =
+            ApiError::new("MALFORMED_QUERY", "\nSELECT Id FRM\nERROR at Row:1:Column:11\nunexpected token: 'FRM'");
         let text = Fault::from(error).write(Dialect::Partner);
         let envelope = parse(text.as_bytes()).unwrap();
         let fault = envelope.child("Body").unwrap().child("Fault").unwrap();

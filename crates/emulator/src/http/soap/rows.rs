@@ -175,7 +175,9 @@ mod tests {
     fn an_enterprise_record_is_of_its_own_type_in_the_order_of_the_wsdl() {
         let text = written(Dialect::Enterprise, &contact());
         assert!(text.starts_with("<records xsi:type=\"sf:Contact\"><sf:Id>003TG0000000001AAA</sf:Id><sf:CreatedDate>"));
-        assert!(text.contains("<sf:Owner xsi:type=\"sf:Name\"><sf:Id xsi:nil=\"true\"/><sf:Name>Ada</sf:Name></sf:Owner>"));
+        assert!(
+            text.contains("<sf:Owner xsi:type=\"sf:Name\"><sf:Id xsi:nil=\"true\"/><sf:Name>Ada</sf:Name></sf:Owner>")
+        );
         assert_eq!(text.matches("<sf:Id>").count(), 1);
     }
 

@@ -136,14 +136,12 @@ fn known_user(org: &Org, text: &str) -> Result<RecordId, Fault> {
 }
 
 fn check_new(password: &str) -> Result<(), Fault> {
-    let (letters, digits) =
-        (password.chars().any(char::is_alphabetic), password.chars().any(|c| c.is_ascii_digit()));
+    let (letters, digits) = (password.chars().any(char::is_alphabetic), password.chars().any(|c| c.is_ascii_digit()));
     if password.chars().count() >= PASSWORD_MIN && letters && digits {
         return Ok(());
     }
-    let message = format!(
-        "Your password must be at least {PASSWORD_MIN} characters long and must include letters and numbers"
-    );
+    let message =
+        format!("Your password must be at least {PASSWORD_MIN} characters long and must include letters and numbers");
     Err(Fault::new(Kind::InvalidNewPassword, "INVALID_NEW_PASSWORD", message))
 }
 

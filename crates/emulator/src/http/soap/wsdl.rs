@@ -106,8 +106,7 @@ impl Wsdl {
     }
 
     fn schema(&self, xml: &mut Writer, namespace: &str, imports: &[&str]) {
-        let attributes =
-            [("elementFormDefault", "qualified"), ("xmlns", XSD_NS), ("targetNamespace", namespace)];
+        let attributes = [("elementFormDefault", "qualified"), ("xmlns", XSD_NS), ("targetNamespace", namespace)];
         xml.open_with("schema", &attributes);
         for import in imports {
             xml.empty_with("import", &[("namespace", import)]);

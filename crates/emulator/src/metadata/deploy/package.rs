@@ -79,7 +79,8 @@ pub(super) fn contents(manifest: &Manifest, files: &FileSet, prefix: &str, allow
     let mut whole: BTreeSet<String> = BTreeSet::new();
     for wanted in &manifest.types {
         let Some(kind) = types::known(&wanted.name) else {
-            let problem = Problem::new("INVALID_TYPE", format!("Unknown type name '{}' specified in package.xml", wanted.name));
+            let problem =
+                Problem::new("INVALID_TYPE", format!("Unknown type name '{}' specified in package.xml", wanted.name));
             let problem = Problem { line: wanted.line, column: wanted.column, ..problem };
             contents.problems.push(package(problem));
             continue;
@@ -227,7 +228,10 @@ fn load_object(
 }
 
 /// A part of an object that the manifest names by itself.
-#[allow(clippy::too_many_arguments, reason = "what the manifest is read with, taken apart so that parts can be borrowed")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "what the manifest is read with, taken apart so that parts can be borrowed"
+)]
 fn part(
     kind: &'static str,
     member: &str,
