@@ -25,8 +25,8 @@ use crate::store::Row;
 use crate::{Millis, Org, RecordId, Value};
 
 mod apps;
-mod features;
 mod events;
+mod features;
 mod files;
 mod openapi;
 mod settings;
