@@ -89,7 +89,7 @@ impl RecordId {
     }
 
     /// From 15 bytes that an earlier [`RecordId::as_bytes`] gave.
-    pub fn from_bytes(bytes: [u8; 15]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 15]) -> Self {
         Self(bytes)
     }
 

@@ -22,6 +22,7 @@ pub mod metadata;
 pub mod oauth;
 pub mod org;
 pub mod query;
+pub mod recent;
 pub mod schema;
 pub mod seed;
 pub mod server;

@@ -1,12 +1,25 @@
 //! What the org has used up: rolling 24-hour counters in hourly buckets, and the `/limits` report.
 
-use parking_lot::Mutex;
-use serde_json::{Map, Value as Json, json};
+use std::collections::HashMap;
 
-use crate::{Millis, Org};
+use parking_lot::Mutex;
+
+use crate::Millis;
+
+mod edition;
+mod report;
+mod running;
+mod storage;
+
+pub use edition::{Allowances, Edition};
+pub use report::report;
+pub use running::{LongRequest, Running};
+pub(crate) use storage::storage_exceeded;
+pub use storage::{Storage, storage};
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_HOURS: i64 = 24;
+const MB: u64 = 1024 * 1024;
 
 /// A count over the last 24 hours. It forgets in hourly steps, so what it says may include events of up to 25 hours
 /// ago, as Salesforce's own counter does.
@@ -27,10 +40,19 @@ impl Rolling {
         }
     }
 
-    /// The count of the hour that `now` is in.
+    /// The count of the running hour.
     pub fn this_hour(&self, now: Millis) -> u64 {
         let hour = now.div_euclid(HOUR_MS);
         self.hours.iter().filter(|(at, _)| *at == hour).map(|(_, n)| n).sum()
+    }
+
+    /// Counts `n` more, unless that would pass `max` in 24 hours: then `false`, and nothing is counted.
+    fn spend(&mut self, now: Millis, n: u64, max: u64) -> bool {
+        let fits = self.total(now).saturating_add(n) <= max;
+        if fits {
+            self.add(now, n);
+        }
+        fits
     }
 
     /// The count now.
@@ -40,30 +62,30 @@ impl Rolling {
     }
 }
 
-/// Everything that is counted over 24 hours.
+/// Everything that is counted. Each `spend` counts what fits into the allowance it is given, and answers `false` where
+/// something does not: then nothing is counted.
 #[derive(Debug, Default)]
 pub struct Usage(Mutex<Counters>);
 
 #[derive(Debug, Default)]
 struct Counters {
     requests: Rolling,
+    app_requests: HashMap<String, Rolling>,
     query_jobs: Rolling,
+    query_result_bytes: Rolling,
     ingest_batches: Rolling,
     ingest_records: Rolling,
     delivered_events: Rolling,
     published_events: Rolling,
     delivered_notices: Rolling,
+    timeouts: Rolling,
+    streaming_clients: u64,
 }
 
 impl Usage {
     /// Counts one API call, unless `max` calls were already made: then `false`, and nothing is counted.
     pub fn spend_request(&self, now: Millis, max: u64) -> bool {
-        let mut counters = self.0.lock();
-        if counters.requests.total(now) >= max {
-            return false;
-        }
-        counters.requests.add(now, 1);
-        true
+        self.0.lock().requests.spend(now, 1, max)
     }
 
     /// Counts `n` more API calls, for a request that stands for several (composite batch).
@@ -76,22 +98,32 @@ impl Usage {
         self.0.lock().requests.total(now)
     }
 
+    /// Counts one API call of an app that has an allowance of its own.
+    pub fn spend_app_request(&self, client_id: &str, now: Millis, max: u64) -> bool {
+        self.0.lock().app_requests.entry(client_id.to_owned()).or_default().spend(now, 1, max)
+    }
+
+    /// API calls of such an app in the last 24 hours.
+    pub fn app_requests(&self, client_id: &str, now: Millis) -> u64 {
+        self.0.lock().app_requests.get(client_id).map_or(0, |calls| calls.total(now))
+    }
+
     /// Counts a Bulk 2.0 query job, unless `max` were already made.
     pub fn spend_query_job(&self, now: Millis, max: u64) -> bool {
-        let mut counters = self.0.lock();
-        if counters.query_jobs.total(now) >= max {
-            return false;
-        }
-        counters.query_jobs.add(now, 1);
-        true
+        self.0.lock().query_jobs.spend(now, 1, max)
+    }
+
+    /// Counts the bytes of a Bulk 2.0 query job's results, of which `max_mb` megabytes are allowed in 24 hours.
+    pub fn spend_query_results(&self, now: Millis, bytes: u64, max_mb: u64) -> bool {
+        self.0.lock().query_result_bytes.spend(now, bytes, max_mb.saturating_mul(MB))
     }
 
     /// Counts rows that an ingest job is about to process, and the internal batches that hold them. `false`, and
     /// nothing counted, where either allowance would be passed.
     pub fn spend_ingest(&self, now: Millis, batches: u64, records: u64, batches_max: u64, records_max: u64) -> bool {
         let mut counters = self.0.lock();
-        if counters.ingest_batches.total(now) + batches > batches_max
-            || counters.ingest_records.total(now) + records > records_max
+        if counters.ingest_batches.total(now).saturating_add(batches) > batches_max
+            || counters.ingest_records.total(now).saturating_add(records) > records_max
         {
             return false;
         }
@@ -105,19 +137,14 @@ impl Usage {
         self.0.lock().delivered_events.add(now, n);
     }
 
-    /// Platform and change events handed to subscribers in the last 24 hours.
+    /// Counts events that are about to be handed to subscribers, unless the day's `max` would be passed.
+    pub fn spend_delivered_events(&self, now: Millis, n: u64, max: u64) -> bool {
+        self.0.lock().delivered_events.spend(now, n, max)
+    }
+
+    /// Events handed to subscribers in the last 24 hours.
     pub fn delivered_events(&self, now: Millis) -> u64 {
         self.0.lock().delivered_events.total(now)
-    }
-
-    /// Counts PushTopic and generic notices handed to subscribers.
-    pub fn add_delivered_notices(&self, now: Millis, n: u64) {
-        self.0.lock().delivered_notices.add(now, n);
-    }
-
-    /// PushTopic and generic notices handed to subscribers in the last 24 hours.
-    pub fn delivered_notices(&self, now: Millis) -> u64 {
-        self.0.lock().delivered_notices.total(now)
     }
 
     /// Counts one published platform event, unless `max` were already published in this hour: then `false`.
@@ -130,90 +157,45 @@ impl Usage {
         true
     }
 
-    /// Forgets everything.
-    pub fn clear(&self) {
-        *self.0.lock() = Counters::default();
+    /// Counts PushTopic and generic notices handed to subscribers.
+    pub fn add_delivered_notices(&self, now: Millis, n: u64) {
+        self.0.lock().delivered_notices.add(now, n);
     }
-}
 
-/// Limits whose use is not followed here: name, maximum. The values are those of a Developer Edition org.
-const UNFOLLOWED: [(&str, u64); 45] = [
-    ("ActiveScratchOrgs", 3),
-    ("AnalyticsExternalDataSizeMB", 40_960),
-    ("ConcurrentAsyncGetReportInstances", 200),
-    ("ConcurrentEinsteinDataInsightsStoryCreation", 5),
-    ("ConcurrentEinsteinDiscoveryStoryCreation", 2),
-    ("ConcurrentSyncReportRuns", 20),
-    ("DailyAnalyticsDataflowJobExecutions", 60),
-    ("DailyAnalyticsUploadedFilesSizeMB", 51_200),
-    ("DailyAsyncApexExecutions", 250_000),
-    ("DailyAsyncApexTests", 500),
-    ("DailyBulkV2QueryFileStorageMB", 976_562),
-    ("DailyDurableGenericStreamingApiEvents", 10_000),
-    ("DailyEinsteinDataInsightsStoryCreation", 1_000),
-    ("DailyEinsteinDiscoveryOptimizationJobRuns", 25),
-    ("DailyEinsteinDiscoveryPredictAPICalls", 50_000),
-    ("DailyEinsteinDiscoveryPredictionsByCDC", 500_000),
-    ("DailyEinsteinDiscoveryStoryCreation", 100),
-    ("DailyFunctionsApiCallLimit", 235_000),
-    ("DailyGenericStreamingApiEvents", 10_000),
-    ("DailyScratchOrgs", 6),
-    ("DailyStandardVolumePlatformEvents", 10_000),
-    ("DailyStreamingApiEvents", 10_000),
-    ("DailyWorkflowEmails", 100_000),
-    ("DurableStreamingApiConcurrentClients", 20),
-    ("FileStorageMB", 20),
-    ("HourlyAsyncReportRuns", 1_200),
-    ("HourlyDashboardRefreshes", 200),
-    ("HourlyDashboardResults", 5_000),
-    ("HourlyDashboardStatuses", 999_999_999),
-    ("HourlyLongTermIdMapping", 100_000),
-    ("HourlyManagedContentPublicRequests", 50_000),
-    ("HourlyODataCallout", 1_000),
-    ("HourlyPublishedStandardVolumePlatformEvents", 1_000),
-    ("HourlyShortTermIdMapping", 100_000),
-    ("HourlySyncReportRuns", 500),
-    ("HourlyTimeBasedWorkflow", 1_000),
-    ("MassEmail", 10),
-    ("MonthlyEinsteinDiscoveryStoryCreation", 500),
-    ("Package2VersionCreates", 6),
-    ("Package2VersionCreatesWithoutValidation", 500),
-    ("PrivateConnectOutboundCalloutHourlyLimitMB", 0),
-    ("PublishCallbackUsageInApex", 5_242_880),
-    ("SingleEmail", 15),
-    ("StreamingApiConcurrentClients", 20),
-    ("DataStorageMB", 5),
-];
+    /// PushTopic and generic notices handed to subscribers in the last 24 hours.
+    pub fn delivered_notices(&self, now: Millis) -> u64 {
+        self.0.lock().delivered_notices.total(now)
+    }
 
-/// The answer of `GET /limits`: one object per limit, in alphabetical order.
-pub fn report(org: &Org, now: Millis) -> Json {
-    let limit = |max: u64, used: u64| {
-        let (max, used) = (i64::try_from(max).unwrap_or(i64::MAX), i64::try_from(used).unwrap_or(i64::MAX));
-        json!({ "Max": max, "Remaining": max.saturating_sub(used) })
-    };
-    let counters = org.usage.0.lock();
-    let settings = &org.settings;
-    let mut all: Vec<(&str, Json)> = UNFOLLOWED.iter().map(|(name, max)| (*name, limit(*max, 0))).collect();
-    all.extend([
-        ("DailyApiRequests", limit(settings.daily_requests, counters.requests.total(now))),
-        ("DailyBulkApiBatches", limit(settings.daily_bulk_batches, counters.ingest_batches.total(now))),
-        ("DailyBulkV2QueryJobs", limit(settings.daily_query_jobs, counters.query_jobs.total(now))),
-        ("DailyDeliveredPlatformEvents", limit(settings.daily_delivered_events, counters.delivered_events.total(now))),
-        (
-            "DailyDurableStreamingApiEvents",
-            limit(settings.streaming.daily_notices, counters.delivered_notices.total(now)),
-        ),
-        (
-            "HourlyPublishedPlatformEvents",
-            limit(settings.streaming.hourly_published, counters.published_events.this_hour(now)),
-        ),
-        (
-            "PermissionSets",
-            json!({ "Max": 1500, "Remaining": 1500, "CreateCustom": { "Max": 1000, "Remaining": 1000 } }),
-        ),
-    ]);
-    all.sort_by_key(|(name, _)| *name);
-    Json::Object(all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>())
+    /// Counts a CometD client that connects, unless there are `max` already.
+    pub fn enter_streaming_client(&self, max: u64) -> bool {
+        let mut counters = self.0.lock();
+        let fits = counters.streaming_clients < max;
+        counters.streaming_clients += u64::from(fits);
+        fits
+    }
+
+    /// A CometD client is gone.
+    pub fn leave_streaming_client(&self) {
+        let mut counters = self.0.lock();
+        counters.streaming_clients = counters.streaming_clients.saturating_sub(1);
+    }
+
+    /// Counts a request that ran too long and was ended.
+    pub fn add_timeout(&self, now: Millis) {
+        self.0.lock().timeouts.add(now, 1);
+    }
+
+    /// Requests that ran too long in the last 24 hours.
+    pub fn timeouts(&self, now: Millis) -> u64 {
+        self.0.lock().timeouts.total(now)
+    }
+
+    /// Forgets what was counted over time. CometD clients that are there stay counted.
+    pub fn clear(&self) {
+        let mut counters = self.0.lock();
+        *counters = Counters { streaming_clients: counters.streaming_clients, ..Counters::default() };
+    }
 }
 
 #[cfg(test)]
@@ -242,13 +224,34 @@ mod tests {
     }
 
     #[test]
-    fn report_has_every_name_and_counts_calls() {
-        let org = Org::default();
-        org.usage.spend_request(0, 100);
-        let report = report(&org, 0);
-        assert_eq!(report["DailyApiRequests"], json!({ "Max": 15_000, "Remaining": 14_999 }));
-        assert_eq!(report.as_object().unwrap().len(), UNFOLLOWED.len() + 7);
-        let names: Vec<_> = report.as_object().unwrap().keys().cloned().collect();
-        assert!(names.is_sorted());
+    fn published_events_are_counted_by_the_hour() {
+        let usage = Usage::default();
+        assert!(usage.spend_published(0, 2) && usage.spend_published(1, 2));
+        assert!(!usage.spend_published(2, 2));
+        assert!(usage.spend_published(HOUR_MS, 2));
+    }
+
+    #[test]
+    fn nothing_is_counted_of_what_does_not_fit() {
+        let usage = Usage::default();
+        assert!(!usage.spend_delivered_events(0, 3, 2));
+        assert_eq!(usage.delivered_events(0), 0);
+        assert!(!usage.spend_query_results(0, MB + 1, 1));
+        assert!(usage.spend_query_results(0, MB, 1));
+        assert!(!usage.spend_ingest(0, 1, 11, 5, 10));
+        assert!(usage.spend_ingest(0, 5, 10, 5, 10));
+        assert!(usage.spend_app_request("a", 0, 1) && !usage.spend_app_request("a", 0, 1));
+        assert!(usage.spend_app_request("b", 0, 1), "each app has its own");
+    }
+
+    #[test]
+    fn clients_that_stay_are_not_forgotten() {
+        let usage = Usage::default();
+        assert!(usage.enter_streaming_client(1));
+        usage.clear();
+        assert!(!usage.enter_streaming_client(1));
+        usage.leave_streaming_client();
+        usage.leave_streaming_client();
+        assert!(usage.enter_streaming_client(1));
     }
 }

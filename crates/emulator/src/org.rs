@@ -25,10 +25,16 @@ pub struct Org {
     pub jobs: crate::bulk::Jobs,
     /// What was used of the org's allowances.
     pub usage: Usage,
+    /// Records that are locked from outside, so that writes meet what a busy org answers.
+    pub locks: crate::dml::Locks,
     /// Components that were saved as metadata.
     pub metadata: crate::metadata::Catalog,
     /// Deployments and retrievals of metadata.
     pub deployments: crate::metadata::deploy::Jobs,
     /// Results of queries with pages still to be read.
     pub cursors: crate::query::Cursors,
+    /// What its users looked at lately.
+    pub recent: crate::recent::Recent,
+    /// Writes that are not committed yet, the innermost unit last.
+    pub units: Vec<crate::dml::Unit>,
 }

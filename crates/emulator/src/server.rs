@@ -25,22 +25,23 @@ use crate::faults::Faults;
 use crate::http::serve::Door;
 use crate::http::{AppState, SharedOrg, router};
 use crate::import::{ImportError, ImportOptions, SourceFile, load};
-use crate::oauth::{App, Password, PermittedUsers};
+use crate::oauth::{Access, App};
 use crate::seed::Seed;
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
-use crate::{ApiError, Org, bulk, grpc, schema};
+use crate::{ApiError, Org, RecordId, bulk, grpc, schema};
 
 mod administrator;
 mod credentials;
 mod files;
 mod keep;
+mod keep_access;
 mod keys;
 mod listen;
 
-pub(crate) use administrator::ensure_administrator;
+pub(crate) use administrator::{describe_organization, ensure_administrator};
 pub use credentials::{Credentials, Identity};
-use keys::Keys;
+use keys::{JwtKey, TlsKeys};
 use listen::Listener;
 
 /// Scopes of the connected app, as token answers list them.
@@ -126,6 +127,8 @@ pub enum StartError {
     RsaPem(#[source] rsa::pkcs8::Error),
     #[error("reading credentials.json")]
     Credentials(#[source] serde_json::Error),
+    #[error("reading or writing access.json")]
+    Access(#[source] serde_json::Error),
     #[error("filling the org")]
     Seed(#[source] ApiError),
     #[error("starting from a snapshot: {0} cannot be used together with a seed")]
@@ -169,23 +172,43 @@ impl Emulator {
         );
         let clock = config.frozen_at.map_or_else(Clock::new, Clock::frozen);
         let (dir, keep_org) = (config.dir.clone(), config.keep_org);
+        let (given_key, key_dir) = (config.private_key_pem.clone(), dir.clone());
+        let jwt_key =
+            tokio::task::spawn_blocking(move || JwtKey::load_or_make(key_dir.as_deref(), given_key.as_deref()));
         let prepared = tokio::task::spawn_blocking(move || prepare(&config, &clock).map(|prepared| (prepared, clock)));
-        let ((org, keys, credentials), clock) = prepared.await??;
+        let ((org, keys, mut credentials), clock) = prepared.await??;
 
         let state = AppState::new(org, clock);
         let (stop, quiet, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let (url, tls_url) = (format!("http://{}", plain.address), format!("https://{}", tls.address));
         let pubsub_address = pubsub.address.to_string();
-        let door = |scheme| Door { state: state.clone(), router: router(state.clone()), scheme };
+        let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let door = |scheme| Door { state: state.clone(), router: router(state.clone()), scheme, peer: nowhere };
         plain.spawn(door("http"), None, &tasks, &stop);
         tls.spawn(door("https"), Some(keys.tls(&["h2", "http/1.1"])?), &tasks, &stop);
         let grpc = Door { router: grpc::routes(state.clone()), ..door("https") };
         pubsub.spawn(grpc, Some(keys.tls(&["h2"])?), &tasks, &stop);
+        if let Some(dir) = dir.clone().filter(|_| keep_org) {
+            tasks.spawn(keep_access::keep(dir, state.clone(), stop.clone()));
+        }
         let keeper = dir.clone().filter(|_| keep_org).map(|dir| {
             let keep = keep::keep(dir, state.clone(), quiet.clone());
             tokio::spawn(keep)
         });
         tasks.spawn(work_off_jobs(state.clone(), stop.clone()));
+        // The key for JWT bearer takes longest, and nobody has it before this function returns: everything else
+        // answers meanwhile.
+        let jwt_key = match jwt_key.await.map_err(StartError::from).flatten() {
+            Ok(key) => key,
+            Err(error) => {
+                stop.cancel();
+                return Err(error);
+            }
+        };
+        if let Some(app) = state.org.write().access.apps.iter_mut().find(|app| app.client_id == credentials.client_id) {
+            app.certificate = jwt_key.certificate();
+        }
+        credentials.private_key_pem = jwt_key.key_pem;
         Ok(Self {
             state,
             credentials,
@@ -330,18 +353,49 @@ fn new_org(config: &Config, clock: &Clock) -> Result<Org, StartError> {
     Ok(org)
 }
 
-/// The blocking part of a start: keys, files, seed.
-fn prepare(config: &Config, clock: &Clock) -> Result<(Org, Keys, Credentials), StartError> {
+/// The connected app of the credentials, first in the list, and the one of the Salesforce CLI. An app that was kept
+/// keeps its settings.
+fn ensure_app(access: &mut Access, identity: &Identity, admin: RecordId) -> App {
+    let kept = access.apps.iter().position(|app| app.client_id == identity.client_id);
+    let mut app = match kept {
+        Some(at) => access.apps.remove(at),
+        None => App {
+            name: "Tidegate".into(),
+            client_id: identity.client_id.clone(),
+            scope: SCOPE.into(),
+            loopback_callbacks: true,
+            jwt_bearer: true,
+            client_credentials: true,
+            device_flow: true,
+            run_as: Some(admin),
+            ..App::default()
+        },
+    };
+    app.client_secret = identity.client_secret.clone();
+    // Registered when the key is there.
+    app.certificate = None;
+    access.apps.insert(0, app.clone());
+    let cli = App::salesforce_cli();
+    if access.app(&cli.client_id).is_none() {
+        access.apps.push(cli);
+    }
+    app
+}
+
+/// The blocking part of a start but for the key for JWT bearer: TLS, files, seed.
+fn prepare(config: &Config, clock: &Clock) -> Result<(Org, TlsKeys, Credentials), StartError> {
     let dir = config.dir.as_deref();
-    let keys = Keys::load_or_make(dir, config.private_key_pem.as_deref())?;
+    let keys = TlsKeys::load_or_make(dir)?;
     let identity = Identity::load_or_make(dir, config.identity.clone())?;
-    let kept = dir.filter(|_| config.keep_org).map(|dir| keep::load(dir, &config.settings)).transpose()?.flatten();
+    let keeping = dir.filter(|_| config.keep_org);
+    let kept = keeping.map(|dir| keep::load(dir, &config.settings)).transpose()?.flatten();
     let mut org = match kept {
-        Some(kept) => {
+        Some(mut kept) => {
             // Time never runs backwards in an org, not even one whose clock was moved before it was kept.
             if kept.now > clock.now() {
                 clock.set(kept.now);
             }
+            kept.org.access = keeping.map(keep_access::load).transpose()?.unwrap_or_default();
             kept.org
         }
         None => {
@@ -358,22 +412,12 @@ fn prepare(config: &Config, clock: &Clock) -> Result<(Org, Keys, Credentials), S
     let now = clock.now();
     ensure_administrator(&mut org, &identity.username, now);
     let admin = org.settings.admin_id;
-    let app = App {
-        client_id: identity.client_id.clone(),
-        client_secret: identity.client_secret.clone(),
-        certificate: keys.jwt_certificate(),
-        scope: SCOPE.into(),
-        jwt_bearer: true,
-        permitted_users: PermittedUsers::Everybody,
-        client_credentials: true,
-        run_as: Some(admin),
-        blocked: false,
-    };
+    let app = ensure_app(&mut org.access, &identity, admin);
     let (org_id, session_ms) = (org.settings.org_id, org.settings.session_ms);
     let access_token = org.access.issue(org_id, admin, &app, now, session_ms);
-    org.access.apps.push(app);
-    let password = Password { password: identity.password.clone(), security_token: identity.security_token.clone() };
-    org.access.passwords.insert(admin, password);
+    let access = org.access.users.entry(admin).or_default();
+    access.password = Some(identity.password.clone());
+    access.security_token = Some(identity.security_token.clone());
     let credentials = Credentials {
         org_id: org_id.to_string(),
         user_id: admin.to_string(),
@@ -382,7 +426,7 @@ fn prepare(config: &Config, clock: &Clock) -> Result<(Org, Keys, Credentials), S
         security_token: identity.security_token,
         client_id: identity.client_id,
         client_secret: identity.client_secret,
-        private_key_pem: keys.jwt_key_pem.clone(),
+        private_key_pem: String::new(),
         access_token,
     };
     Ok((org, keys, credentials))

@@ -17,7 +17,7 @@ use crate::settings::Settings;
 use crate::store::{Image, Store};
 use crate::{Millis, Org, RecordId};
 
-const MAGIC: &[u8; 8] = b"TIDEORG1";
+const MAGIC: &[u8; 8] = b"TIDEORG2";
 /// Shows that nothing is missing at the end.
 const END: &[u8; 8] = b"END OF 1";
 
@@ -32,7 +32,7 @@ struct Head {
     position: Position,
     /// Channels, managed subscriptions and the newest events.
     #[serde(default)]
-    bus: events::keep::Kept,
+    bus: Box<events::keep::Kept>,
     schema_changed: Millis,
     /// Every object, in the order of their places.
     objects: Vec<KeptObject>,
@@ -109,7 +109,7 @@ impl Snapshot {
             now,
             clean,
             position: org.events.position(),
-            bus: org.events.keep(org.settings.streaming.kept_events),
+            bus: Box::new(org.events.keep(org.settings.streaming.kept_events)),
             schema_changed: org.schema.last_modified(),
             objects: org.schema.objects().iter().map(|object| KeptObject::of(object)).collect(),
             metadata: org.metadata.kept(org.settings.change_event_objects.clone()),
@@ -174,7 +174,7 @@ impl Snapshot {
             schema.put(object.object()?);
         }
         schema.touch(head.schema_changed);
-        let mut events = Bus::restore(head.position, head.bus, &schema);
+        let mut events = Bus::restore(head.position, *head.bus, &schema);
         if !head.clean {
             events.reset_positions();
         }

@@ -235,6 +235,18 @@ fn global_entries_are_as_recorded() {
         compared.push(name);
     }
     assert!(out.is_empty(), "{out}");
-    let expected = ["Account", "Case", "Contact", "Opportunity", "Organization", "User", "UserChangeEvent", "UserRole"];
+    let expected = [
+        "Account",
+        "Campaign",
+        "CampaignMember",
+        "Case",
+        "Contact",
+        "Opportunity",
+        "OpportunityContactRole",
+        "Organization",
+        "User",
+        "UserChangeEvent",
+        "UserRole",
+    ];
     assert_eq!(compared, expected, "entries compared");
 }

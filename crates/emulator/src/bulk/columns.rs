@@ -150,7 +150,7 @@ fn not_found(name: &str) -> String {
     format!("InvalidBatch : Field name not found : {name}")
 }
 
-fn record_id(text: &str) -> Result<RecordId, ApiError> {
+pub(super) fn record_id(text: &str) -> Result<RecordId, ApiError> {
     if text.is_empty() {
         return Err(ApiError::new("MISSING_ARGUMENT", "Id not specified in an update call").field("Id"));
     }
@@ -169,11 +169,15 @@ fn meaning(name: &str, schema: &Schema, object: &ObjectType, operation: &Operati
         let (_, field) = object.field(name)?;
         return Some(Meaning::Field(field.name.clone()));
     };
-    let (prefix, relationship) = match path.split_once(':') {
-        Some((prefix, relationship)) => (Some(prefix), relationship),
-        None => (None, path),
+    // `User:Owner.Username` is documented; clients also write the relationship first, `Owner:User.Username`.
+    let (prefix, relationship, field) = match path.split_once(':') {
+        None => (None, path, object.relationship(path)?.1),
+        Some((prefix, relationship)) => match (object.relationship(relationship), object.relationship(prefix)) {
+            (Some((_, field)), _) => (Some(prefix), relationship, field),
+            (None, Some((_, field))) => (Some(relationship), prefix, field),
+            (None, None) => return None,
+        },
     };
-    let (_, field) = object.relationship(relationship)?;
     // A prefix is required where the field can point at several objects, and an error anywhere else.
     let parent = match (prefix, field.reference_to.as_slice()) {
         (None, [only]) => only,

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::columns::Columns;
-use super::{Delimiter, Job, Jobs, LineEnding, State, Work, illegal};
+use super::{Choices, Delimiter, HARD_DELETE_REFUSED, Job, Jobs, LineEnding, State, Work, illegal};
 use crate::schema::{FieldType, Schema};
 use crate::{ApiError, Millis, RecordId};
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What an ingest job does with each row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +57,8 @@ pub struct Ingest {
     pub assignment_rule: Option<String>,
     /// The uploaded CSV.
     pub(super) upload: Option<Bytes>,
+    /// How many uploads there were: more than one where [`Choices::second_upload_refused`] is off.
+    pub(super) uploads: u32,
     /// How the upload is read, once processing began.
     pub(super) plan: Option<Arc<Plan>>,
     /// Rows that were handed to the org.
@@ -87,6 +91,7 @@ impl Jobs {
     pub fn create_ingest(
         &mut self,
         schema: &Schema,
+        choices: &Choices,
         asked: IngestRequest,
         user: RecordId,
         version: u16,
@@ -124,15 +129,22 @@ impl Jobs {
             ("insert", None) => Operation::Insert,
             ("update", None) => Operation::Update,
             ("delete", None) => Operation::Delete,
+            ("hardDelete", None) if !choices.hard_delete => {
+                return Err(ApiError::new("FEATURENOTENABLED", HARD_DELETE_REFUSED));
+            }
             ("hardDelete", None) => Operation::HardDelete,
             (other, None) => {
                 return Err(ApiError::new("INVALIDOPERATION", format!("Operation {other} is not supported")));
             }
         };
+        if let Some(rule) = &asked.assignment_rule_id {
+            check_rule(rule, &object.name, version)?;
+        }
         let ingest = Ingest {
             operation,
             assignment_rule: asked.assignment_rule_id,
             upload: None,
+            uploads: 0,
             plan: None,
             next_row: 0,
             outcomes: Arc::default(),
@@ -142,26 +154,57 @@ impl Jobs {
     }
 }
 
+/// An assignment rule is for cases and leads, from version 49.0 on (documented).
+fn check_rule(rule: &str, object: &str, version: u16) -> Result<(), ApiError> {
+    if version < 49 || !matches!(object, "Case" | "Lead") {
+        let text = "The assignmentRuleId can be specified for Case and Lead only, from version 49.0 on";
+        return Err(ApiError::new("INVALIDJOB", text));
+    }
+    match RecordId::parse(rule) {
+        Some(id) if &id.prefix() == b"01Q" => Ok(()),
+        _ => Err(ApiError::new("INVALIDJOB", format!("Invalid assignment rule: {rule}"))),
+    }
+}
+
+/// A job was given data more than once.
+fn multiple_contents(id: RecordId, multiple: &str) -> ApiError {
+    let text = format!(
+        "Found {multiple} contents for job: <{id}>, please 'Close' / 'Abort' / 'Delete' the current Job then create a \
+         new Job and make sure you only do 'PUT' once on a given Job."
+    );
+    ApiError::new("INVALIDJOB", text)
+}
+
 impl Job {
-    /// Takes the CSV of an open job: once.
+    /// Whether an upload would be taken now.
     ///
     /// # Errors
     /// 400 for another user's job, a job that is not open, or a second upload.
-    pub fn upload(&mut self, csv: Bytes, user: RecordId) -> Result<(), ApiError> {
+    pub fn check_upload(&self, user: RecordId, choices: &Choices) -> Result<(), ApiError> {
         self.check_creator(user)?;
-        let (id, state) = (self.id, self.state);
-        let Work::Ingest(ingest) = &mut self.work else { return Err(super::missing()) };
-        if state != State::Open {
-            return Err(illegal(format!("Uploading data to a job that is {state} is not allowed")));
+        let Work::Ingest(ingest) = &self.work else { return Err(super::missing()) };
+        if self.state != State::Open {
+            return Err(illegal(format!("Uploading data to a job that is {} is not allowed", self.state)));
         }
-        if ingest.upload.is_some() {
-            let text = format!(
-                "Found multiple contents for job: <{id}>, please 'Close' / 'Abort' / 'Delete' the current Job then \
-                 create a new Job and make sure you only do 'PUT' once on a given Job."
-            );
-            return Err(ApiError::new("INVALIDJOB", text));
+        if ingest.upload.is_some() && choices.second_upload_refused {
+            return Err(multiple_contents(self.id, "multiple"));
         }
-        ingest.upload = Some(csv);
+        Ok(())
+    }
+
+    /// Takes the CSV of an open job: once.
+    ///
+    /// # Errors
+    /// As [`Job::check_upload`].
+    pub fn upload(&mut self, mut csv: Bytes, user: RecordId, choices: &Choices) -> Result<(), ApiError> {
+        self.check_upload(user, choices)?;
+        if choices.byte_order_mark_skipped && csv.starts_with(BYTE_ORDER_MARK) {
+            csv.advance(BYTE_ORDER_MARK.len());
+        }
+        if let Work::Ingest(ingest) = &mut self.work {
+            ingest.upload = Some(csv);
+            ingest.uploads += 1;
+        }
         Ok(())
     }
 
@@ -169,11 +212,13 @@ impl Job {
     ///
     /// # Errors
     /// 400 for another user's job, a job that is not open, or one without data.
-    pub fn close(&mut self, user: RecordId, now: Millis) -> Result<(), ApiError> {
+    pub fn close(&mut self, user: RecordId, choices: &Choices, now: Millis) -> Result<(), ApiError> {
         self.check_creator(user)?;
         let Work::Ingest(ingest) = &self.work else { return Err(super::missing()) };
         match self.state {
-            State::Open if ingest.upload.is_none() => {
+            // The misspelling was observed.
+            State::Open if ingest.uploads > 1 => Err(multiple_contents(self.id, "multipe")),
+            State::Open if ingest.upload.is_none() && choices.empty_close_refused => {
                 Err(ApiError::new("INVALIDJOB", "No data was uploaded to the job; upload data or abort it"))
             }
             State::Open => {

@@ -1,6 +1,6 @@
-//! Bulk API 2.0: query jobs and ingest jobs, their life, and what they leave behind.
+//! Bulk API 2.0: query jobs and ingest jobs, their life, and what they leave behind. Bulk API 1.0 is in [`one`].
 //!
-//! The jobs belong to the org; [`step`] does the next piece of their work. HTTP is in `http::bulk`.
+//! The jobs belong to the org; [`step`] does the next piece of their work. HTTP is in `http::bulk` and `http::bulk1`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,12 +9,18 @@ use std::sync::Arc;
 use crate::query::BulkSelection;
 use crate::{ApiError, Millis, RecordId};
 
+mod choices;
 mod columns;
 mod csv;
 mod ingest;
 mod lifecycle;
+pub mod one;
 mod results;
 mod worker;
+pub(crate) mod xml;
+
+pub use choices::Choices;
+pub(crate) use choices::HARD_DELETE_REFUSED;
 
 pub use csv::Delimiter;
 pub use ingest::{Ingest, IngestRequest, Operation};
@@ -178,6 +184,7 @@ pub struct Jobs {
     jobs: BTreeMap<RecordId, Job>,
     count: u64,
     turns: u64,
+    classic: one::Jobs,
 }
 
 impl Jobs {
@@ -215,6 +222,7 @@ impl Jobs {
 
     /// Forgets jobs that ended seven days ago, and ends those that stayed open for a day.
     pub fn expire(&mut self, now: Millis) {
+        self.classic.expire(now);
         self.jobs.retain(|_, job| !job.is_gone(now));
         for job in self.jobs.values_mut() {
             if job.state == State::Open && now.saturating_sub(job.created) >= OPEN_MS {

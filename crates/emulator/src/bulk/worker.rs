@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::columns::Columns;
 use super::ingest::{Ingest, Operation, Outcome, Plan};
-use super::{BATCH_ROWS, CHUNK_ROWS, Job, LineEnding, State, Work, csv};
+use super::{BATCH_ROWS, CHUNK_ROWS, Job, LineEnding, State, Work, csv, one};
 use crate::dml::WriteContext;
 use crate::http::SharedOrg;
 use crate::query::{QueryOptions, select_bulk};
@@ -50,8 +50,15 @@ enum Piece {
 }
 
 /// Does the next piece of work: starts a job, runs a query, reads an upload's header, or writes 200 rows. Jobs take
-/// turns. The org is held only while rows are selected or written.
+/// turns, and so do the two APIs. The org is held only while rows are selected or written.
 pub fn step(org: &SharedOrg, now: Millis) -> Step {
+    match (step_jobs(org, now), one::step(org, now)) {
+        (Step::Idle(a), Step::Idle(b)) => Step::Idle(a.into_iter().chain(b).min()),
+        _ => Step::Worked,
+    }
+}
+
+fn step_jobs(org: &SharedOrg, now: Millis) -> Step {
     let started = Instant::now();
     let (id, piece) = {
         let mut guard = org.write();
@@ -153,7 +160,8 @@ fn piece(job: &Job, schema: &Arc<Schema>, now: Millis) -> Option<Piece> {
             Some(Piece::Query { text: query.clone(), options })
         }
         Work::Ingest(Ingest { operation, upload, plan, next_row, .. }) => {
-            let upload = upload.clone().unwrap_or_default();
+            // A job that was closed without data has no rows.
+            let upload = upload.clone()?;
             let (object, operation, delimiter) = (job.object.clone(), operation.clone(), job.delimiter.byte());
             let Some(plan) = plan else {
                 let (schema, line_ending) = (Arc::clone(schema), job.line_ending);
@@ -205,7 +213,7 @@ fn plan(
     let mut header = None;
     let mut rows = Vec::new();
     let mut at = 0;
-    while let Some((range, ended, next)) = csv::record(upload, at) {
+    while let Some((range, ended, next)) = csv::record(upload, at, delimiter) {
         at = next;
         if !ended.fits(line_ending) {
             let setting = line_ending.name();
@@ -287,7 +295,7 @@ mod tests {
 
     use super::*;
     use crate::Org;
-    use crate::bulk::{Delimiter, IngestRequest, Kind, ResultSet, result_pieces};
+    use crate::bulk::{Choices, Delimiter, IngestRequest, Kind, ResultSet, result_pieces};
 
     fn lines(org: &SharedOrg, id: &str, set: ResultSet) -> usize {
         let pieces: Vec<_> = result_pieces(org.read().jobs.get(Kind::Ingest, id, 0).unwrap(), set).unwrap().collect();
@@ -308,11 +316,12 @@ mod tests {
             line_ending: LineEnding::Lf,
         };
         let schema = Arc::clone(&org.schema);
-        let id = org.jobs.create_ingest(&schema, asked, user, 66, 0).unwrap().id.to_string();
+        let choices = Choices::default();
+        let id = org.jobs.create_ingest(&schema, &choices, asked, user, 66, 0).unwrap().id.to_string();
         let csv = (0..1_000).fold(String::from("Name\n"), |csv, n| csv + &format!("A{n}\n"));
         let job = org.jobs.get_mut(Kind::Ingest, &id, 0).unwrap();
-        job.upload(csv.into(), user).unwrap();
-        job.close(user, 0).unwrap();
+        job.upload(csv.into(), user, &choices).unwrap();
+        job.close(user, &choices, 0).unwrap();
         let org: SharedOrg = Arc::new(RwLock::new(org));
         assert_eq!(step(&org, 999), Step::Idle(Some(1_000)));
         let states: Vec<_> = (0..4)

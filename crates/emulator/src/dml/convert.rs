@@ -29,6 +29,9 @@ impl Scalar<'_> {
 ///
 /// Errors: wrong type, too long, out of range, not in the picklist, no e-mail address.
 pub(super) fn value(field: &Field, input: &Input) -> Result<Value, ApiError> {
+    if let (FieldType::Base64, Input::Blob(number)) = (field.ty, input) {
+        return Ok(Value::Int(i64::try_from(*number).unwrap_or(i64::MAX)));
+    }
     let Some(scalar) = scalar(field, input)? else { return Ok(Value::Null) };
     from_scalar(field, &scalar)
 }
@@ -62,6 +65,7 @@ pub(super) fn scalar<'a>(field: &Field, input: &'a Input) -> Result<Option<Scala
         Input::Json(Json::Object(_)) => {
             return Err(errors::cannot_deserialize(type_name(field.ty), "START_OBJECT", "{"));
         }
+        Input::Blob(_) => return Err(errors::wrong_type(field, "a file")),
         Input::Reference { key, .. } => {
             let text = format!("{} is no relationship: {key} cannot be looked up through it", field.name);
             return Err(ApiError::new("INVALID_FIELD", text).field(&field.name));
@@ -89,11 +93,24 @@ fn from_scalar(field: &Field, scalar: &Scalar<'_>) -> Result<Value, ApiError> {
             Some(id) if is_text => Ok(Value::Id(id)),
             _ => Err(errors::bad_id(&field.label, &field.name, text)),
         },
+        // Text that could be decoded has become a number before.
+        FieldType::Base64 => Err(scalar.wrong_type(field)),
         _ if !is_text => Err(scalar.wrong_type(field)),
         FieldType::Picklist => picklist(field, text),
         FieldType::Multipicklist => multipicklist(field, text),
         FieldType::Email if !is_email(text) => Err(errors::bad_email(field, text)),
         _ => sized(field, text).map(|()| Value::Text(text.to_owned())),
+    }
+}
+
+/// What was received, its text cut to the field's length (`AllowFieldTruncationHeader`).
+pub(super) fn truncated(field: &Field, input: &Input) -> Input {
+    let cut = |text: &str| -> String { trim(text).chars().take(field.length as usize).collect() };
+    match input {
+        _ if !field.ty.is_text() || field.length == 0 => input.clone(),
+        Input::Text(text) => Input::Text(cut(text)),
+        Input::Json(Json::String(text)) => Input::Json(Json::String(cut(text))),
+        other => other.clone(),
     }
 }
 

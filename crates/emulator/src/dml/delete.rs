@@ -55,6 +55,8 @@ impl Transaction<'_> {
             }
             _ => self.find_live(object, &facts, id)?,
         };
+        let row = self.store.get(object, id).map(|row| row.to_values()).unwrap_or_default();
+        self.check_locks(object, &facts, id, &row)?;
         let plan = self.plan(object, id);
         if let Some((child, other)) = plan.holding.iter().find(|record| !plan.taken.contains(*record)) {
             return Err(self.held(&facts, object, id, *child, *other));
@@ -66,6 +68,7 @@ impl Transaction<'_> {
         for (object, id, field) in plan.clear.iter().filter(|(object, id, _)| !plan.taken.contains(&(*object, *id))) {
             self.clear(*object, *id, *field);
         }
+        self.roll_up(&facts, id);
         Ok(())
     }
 

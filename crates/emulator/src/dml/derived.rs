@@ -30,11 +30,23 @@ type Rule = fn(&mut Draft<'_>);
 /// Rules by object.
 const RULES: &[(&str, Rule)] = &[
     ("Account", photo),
+    ("Attachment", super::content::body_length),
+    ("Campaign", super::commerce::campaign),
+    ("CampaignMember", super::commerce::campaign_member),
     ("Case", case),
     ("Contact", photo),
+    ("ContentVersion", super::content::version),
+    ("Contract", super::commerce::contract),
+    ("Document", super::content::body_length),
     ("Event", event),
     ("Lead", photo),
     ("Opportunity", opportunity),
+    ("OpportunityLineItem", super::commerce::opportunity_line),
+    ("Order", super::commerce::order),
+    ("OrderItem", super::commerce::order_line),
+    ("PermissionSet", super::commerce::permission_set),
+    ("PermissionSetAssignment", super::commerce::permission_set_assignment),
+    ("PricebookEntry", super::commerce::price),
     ("Task", task),
 ];
 
@@ -51,16 +63,16 @@ impl Draft<'_> {
         self.object.field(name).map(|(id, _)| id)
     }
 
-    fn get(&self, name: &str) -> Option<&Value> {
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
         self.values.get(&self.id_of(name)?).filter(|value| !value.is_null())
     }
 
-    fn text(&self, name: &str) -> Option<&str> {
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.as_text()
     }
 
     /// Sets a field, if the object has it.
-    fn set(&mut self, name: &str, value: Value) {
+    pub(super) fn set(&mut self, name: &str, value: Value) {
         if let Some(id) = self.id_of(name) {
             self.values.insert(id, value);
         }
@@ -78,12 +90,39 @@ impl Draft<'_> {
         self.store.live(object, id)?.get(field).as_id()
     }
 
-    fn given(&self, name: &str) -> bool {
+    pub(super) fn given(&self, name: &str) -> bool {
         self.id_of(name).and_then(|id| self.given.get(&id)).is_some_and(|value| !value.is_null())
     }
 
+    /// A field of the record that a reference points at.
+    pub(super) fn parent(&self, reference: &str, field: &str) -> Value {
+        self.get(reference).and_then(Value::as_id).map_or(Value::Null, |id| self.field_of(id, field))
+    }
+
+    /// A field of the record that a parent's reference points at.
+    pub(super) fn grandparent(&self, reference: &str, next: &str, field: &str) -> Value {
+        self.parent(reference, next).as_id().map_or(Value::Null, |id| self.field_of(id, field))
+    }
+
+    fn field_of(&self, id: RecordId, field: &str) -> Value {
+        let Some(object) = self.schema.by_prefix(id.prefix()) else { return Value::Null };
+        let Some((field, _)) = self.schema.object(object).field(field) else { return Value::Null };
+        self.store.live(object, id).map_or(Value::Null, |row| row.get(field))
+    }
+
+    /// What a field holds, whoever set it.
+    pub(super) fn stamped(&self, name: &str) -> Value {
+        self.get(name).cloned().unwrap_or(Value::Null)
+    }
+
+    /// The day of the save in UTC.
+    pub(super) fn today(&self) -> Value {
+        let at = self.now.as_millis().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+        at.map_or(Value::Null, |at| Value::Date(at.to_zoned(jiff::tz::TimeZone::UTC).date()))
+    }
+
     /// Whether the field differs from what was stored; true for a new record.
-    fn moved(&self, name: &str) -> bool {
+    pub(super) fn moved(&self, name: &str) -> bool {
         let Some(id) = self.id_of(name) else { return false };
         self.before.is_none_or(|row| row.get(id) != self.values.get(&id).cloned().unwrap_or(Value::Null))
     }

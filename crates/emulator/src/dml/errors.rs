@@ -108,3 +108,7 @@ pub(super) fn not_supported(object: &ObjectType, operation: &str) -> ApiError {
 pub(super) fn circular(field: &Field) -> ApiError {
     ApiError::new("CIRCULAR_DEPENDENCY", "attempt to violate hierarchy constraints").field(&field.name)
 }
+
+pub(super) fn converted_lead() -> ApiError {
+    ApiError::new("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
+}

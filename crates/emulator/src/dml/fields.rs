@@ -54,9 +54,10 @@ pub(super) fn resolve(
         let value = match (field.ty, named.is_some()) {
             (FieldType::Reference, true) => reference::from_field(tx, field, input),
             (FieldType::Reference, false) => reference::from_relationship(tx, object, field, input),
+            _ if tx.options.truncate => convert::value(field, &convert::truncated(field, input)),
             _ => convert::value(field, input),
         };
-        match value {
+        match value.and_then(|value| super::record_type::check(tx, object, field, &value).map(|()| value)) {
             Ok(value) => {
                 values.insert(id, value);
             }

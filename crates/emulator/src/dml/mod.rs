@@ -4,19 +4,33 @@
 //! computes by itself is in `derived`. Doors (REST, Bulk) turn their bodies into [`Write`]s and the results into their
 //! own shapes; they know no rule.
 
+mod activity;
+pub mod blob;
+mod commerce;
+mod content;
 mod convert;
+mod convert_lead;
 mod defaults;
 mod delete;
 mod derived;
+mod each;
 mod errors;
+mod features;
 mod fields;
+mod line_items;
+mod locks;
+mod merge;
 mod number;
 mod publish;
+mod record_type;
 mod reference;
+mod roll_up;
 mod save;
+mod settle;
 mod temporal;
 mod transaction;
 mod undelete;
+mod unit;
 mod upsert;
 
 #[cfg(test)]
@@ -24,12 +38,16 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::events::Commit;
 use crate::schema::ObjectId;
 use crate::store::RecordChange;
 use crate::{ApiError, Millis, Org, RecordId};
+pub(crate) use convert_lead::ensure_lead_statuses;
+pub use convert_lead::{Converted, LeadConvert};
 pub(crate) use derived::{STAGES, expected as expected_revenue};
+pub use locks::Locks;
+pub use merge::{Merge, Merged};
 use transaction::Transaction;
+pub use unit::Unit;
 
 /// Who writes, when, and through which door.
 #[derive(Debug, Clone)]
@@ -44,6 +62,13 @@ pub struct WriteContext {
     pub all_or_none: bool,
 }
 
+/// What a caller may want besides the writes themselves: SOAP's and REST's headers of that sort.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// `AllowFieldTruncationHeader`: text that is too long is cut to its field's length instead of refused.
+    pub truncate: bool,
+}
+
 /// A value as a door received it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
@@ -53,6 +78,8 @@ pub enum Input {
     Json(serde_json::Value),
     /// A CSV cell. An empty one is null here: the door leaves out cells that mean "do not touch".
     Text(String),
+    /// The content of a base64 field, put into the store's [`Blobs`](crate::store::Blobs) by the door: its number.
+    Blob(u64),
     /// A parent named by its external id; the key it stands under is the relationship's name (`Account`,
     /// `Parent__r`), or the reference field's own.
     Reference {
@@ -105,19 +132,44 @@ impl Org {
     /// Answers one result per write. Without `all_or_none` each write stands on its own, and one that fails changes
     /// nothing. With it, one failure undoes all: the others then answer `ALL_OR_NONE_OPERATION_ROLLED_BACK`.
     pub fn write(&mut self, context: &WriteContext, writes: Vec<Write>) -> Vec<WriteResult> {
-        if self.store.purge_is_due(context.now) {
+        self.write_with(context, WriteOptions::default(), writes)
+    }
+
+    /// As [`Org::write`], with options.
+    pub fn write_with(
+        &mut self,
+        context: &WriteContext,
+        options: WriteOptions,
+        mut writes: Vec<Write>,
+    ) -> Vec<WriteResult> {
+        if self.units.is_empty() && self.store.purge_is_due(context.now) {
             self.purge(context.now);
         }
-        let (results, changes) = self.transact(context, writes);
-        let commit = Commit { now: context.now, user: context.user, origin: context.origin.clone(), changes };
-        self.raise(commit);
+        let schema = Arc::clone(&self.schema);
+        let stowed = blob::stow(&schema, &mut self.store.blobs, &mut writes);
+        let (results, changes, undo) = self.transact(context, options, writes);
+        let failed = |at: &usize| results.get(*at).is_none_or(Result::is_err);
+        let (lost, kept): (Vec<_>, Vec<_>) = stowed.into_iter().partition(|(at, _)| failed(at));
+        for (_, blob) in lost {
+            self.store.blobs.remove(blob);
+        }
+        match self.units.last_mut() {
+            Some(unit) => unit.add(undo, changes, kept.into_iter().map(|(_, blob)| blob).collect()),
+            None => self.tell(context, changes),
+        }
         results
     }
 
     /// Does the writes and says what they changed. Platform events that they published wait in the bus.
-    fn transact(&mut self, context: &WriteContext, writes: Vec<Write>) -> (Vec<WriteResult>, Vec<RecordChange>) {
+    fn transact(
+        &mut self,
+        context: &WriteContext,
+        options: WriteOptions,
+        writes: Vec<Write>,
+    ) -> (Vec<WriteResult>, Vec<RecordChange>, Vec<unit::Undo>) {
         let repeated = upsert::repeated_keys(&self.schema, &writes);
         let mut tx = Transaction::new(Arc::clone(&self.schema), &mut self.store, &self.settings, context);
+        (tx.locks, tx.options) = (Some(&self.locks), options);
         let mut results: Vec<WriteResult> = Vec::with_capacity(writes.len());
         for (at, write) in writes.into_iter().enumerate() {
             let start = tx.savepoint();
@@ -127,7 +179,7 @@ impl Org {
                 None => tx.write(write),
             };
             if tx.published.len() > earlier
-                && !self.usage.spend_published(context.now, self.settings.streaming.hourly_published)
+                && !self.usage.spend_published(context.now, self.settings.hourly_published_events)
             {
                 tx.published.truncate(earlier);
                 result = Err(vec![errors::publish_limit()]);
@@ -142,20 +194,23 @@ impl Org {
             let (bus, settings) = (&self.events, &self.settings);
             tx.published.retain(|event| crate::events::leaves_at_once(bus, settings, &event.object.name));
             for result in &mut results {
-                if result.is_ok() {
-                    *result = Err(vec![errors::all_or_none()]);
+                if let Ok(saved) = result {
+                    *result = Err(vec![ApiError { ids: vec![saved.id], ..errors::all_or_none() }]);
                 }
             }
         }
         self.events.outbox.append(&mut tx.published);
-        (results, tx.finish())
+        let (changes, undo) = tx.finish(!self.units.is_empty());
+        (results, changes, undo)
     }
 
     /// Empties the recycle bin of what has been there for 15 days. Answers how many records left for good.
     ///
     /// Writes do this by themselves, about once an hour of the org's time.
     pub fn purge(&mut self, now: Millis) -> usize {
-        self.store.purge(now.saturating_sub(RECYCLE_BIN_MS))
+        let gone = self.store.purge(now.saturating_sub(RECYCLE_BIN_MS));
+        self.sweep_blobs();
+        gone
     }
 }
 

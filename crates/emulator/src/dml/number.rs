@@ -33,6 +33,18 @@ pub(super) fn integer(field: &Field, scalar: &Scalar<'_>) -> Result<Value, ApiEr
     Ok(Value::Int(whole))
 }
 
+/// Halves away from zero.
+pub(super) fn rounded(number: Decimal, scale: u32) -> Decimal {
+    number.round_dp_with_strategy(scale, RoundingStrategy::MidpointAwayFromZero)
+}
+
+/// A number as a field of this scale holds it.
+pub(super) fn at_scale(number: Decimal, scale: u32) -> Value {
+    let mut number = rounded(number, scale);
+    number.rescale(scale);
+    Value::Decimal(number)
+}
+
 fn parse(field: &Field, scalar: &Scalar<'_>) -> Result<Decimal, ApiError> {
     let text = scalar.text.as_ref();
     if !is_number(text) {

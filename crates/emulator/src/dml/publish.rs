@@ -9,7 +9,7 @@ use crate::{ApiError, RecordId, Value};
 
 impl Transaction<'_> {
     /// Publishes an event. The id that its writer gets leads to no record.
-    pub(super) fn publish(
+    pub(super) fn publish_event(
         &mut self,
         object: ObjectId,
         facts: std::sync::Arc<ObjectType>,
@@ -29,7 +29,8 @@ impl Transaction<'_> {
             return Err(vec![errors::required(missing)]);
         }
         let id = self.store.table_mut(object).next_id(prefix);
-        self.published.push(Published { id, object: facts, values });
+        let (at, user) = (self.context.now, self.context.user);
+        self.published.push(Published { id, object: facts, values, at, user });
         Ok(id)
     }
 }

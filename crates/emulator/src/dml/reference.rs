@@ -44,7 +44,7 @@ pub(super) fn from_relationship(
             };
             by_key(tx, field, parent, key, &Input::Json(value.clone()))
         }
-        Input::Json(_) | Input::Text(_) => {
+        Input::Json(_) | Input::Text(_) | Input::Blob(_) => {
             let name = field.relationship_name.as_deref().unwrap_or(&field.name);
             Err(errors::unknown_field(object, name))
         }
@@ -90,7 +90,7 @@ fn by_key(
     let shown = || match value {
         Input::Text(text) | Input::Json(Json::String(text)) => text.clone(),
         Input::Json(json) => json.to_string(),
-        Input::Null | Input::Reference { .. } => String::new(),
+        Input::Null | Input::Blob(_) | Input::Reference { .. } => String::new(),
     };
     match found.as_slice() {
         [] => {

@@ -12,11 +12,15 @@ impl Transaction<'_> {
     pub(super) fn create(&mut self, object: ObjectId, fields: Vec<(String, Input)>) -> Result<RecordId, Vec<ApiError>> {
         let facts = self.object(object);
         if crate::events::is_platform_event(&facts) {
-            return self.publish(object, facts, &fields);
+            return self.publish_event(object, facts, &fields);
         }
+        crate::events::check_count(self.store, self.settings, object, &facts)?;
         let Some(prefix) = facts.key_prefix.filter(|_| facts.flags.createable) else {
             return Err(vec![errors::not_supported(&facts, "create")]);
         };
+        if let Some(full) = crate::limits::storage_exceeded(&self.schema, self.store, self.settings) {
+            return Err(vec![full]);
+        }
         let given = fields::resolve(self, &facts, &fields, Mode::Create)?;
         let missing: Vec<String> = facts
             .enumerate()
@@ -28,10 +32,11 @@ impl Transaction<'_> {
             return Err(vec![errors::required(missing)]);
         }
         let mut values = given.clone();
+        super::record_type::default(&facts, &mut values);
         defaults::apply(self, object, &facts, &mut values);
         let id = self.store.table_mut(object).next_id(prefix);
         defaults::name(&facts, id, &mut values);
-        self.stamp_new(&facts, id, &mut values);
+        self.stamp_new(&facts, id, &given, &mut values);
         derived::apply(&mut derived::Draft {
             object: &facts,
             values: &mut values,
@@ -42,12 +47,10 @@ impl Transaction<'_> {
             schema: &self.schema,
             store: self.store,
         });
-        temporal::check_years(&facts, &values)?;
-        if facts.name == crate::events::push_topic::OBJECT {
-            crate::events::push_topic::check(&self.schema, &facts, &values)?;
-        }
-        self.check_unique(object, &facts, id, &values, None)?;
+        self.before_create(&facts, id, &mut values)?;
+        self.check_saved(object, &facts, id, &values, None)?;
         self.put(object, id, &values, Cause::User);
+        self.after_save(&facts, id, true)?;
         Ok(id)
     }
 
@@ -62,6 +65,9 @@ impl Transaction<'_> {
         let before = self.find_live(object, &facts, id).map_err(|e| vec![e])?;
         if !facts.flags.updateable {
             return Err(vec![errors::not_supported(&facts, "update")]);
+        }
+        if super::convert_lead::is_converted(&facts, &before) {
+            return Err(vec![errors::converted_lead()]);
         }
         let given = fields::resolve(self, &facts, &fields, Mode::Update)?;
         let cleared = given.iter().filter(|(_, value)| value.is_null()).map(|(id, _)| facts.field_at(*id));
@@ -92,13 +98,28 @@ impl Transaction<'_> {
             schema: &self.schema,
             store: self.store,
         });
-        temporal::check_years(&facts, &values)?;
-        if facts.name == crate::events::push_topic::OBJECT {
-            crate::events::push_topic::check(&self.schema, &facts, &values)?;
-        }
-        self.check_unique(object, &facts, id, &values, Some(&given))?;
+        self.check_saved(object, &facts, id, &values, Some(&given))?;
         self.put(object, id, &values, Cause::User);
+        self.after_save(&facts, id, false)?;
         Ok(())
+    }
+
+    /// The rules over a record as it would be saved: the one place for further ones (see `settle`). `given` are the values
+    /// that an update sets; `None` for a new record. How it was is still in the store.
+    ///
+    /// Errors: locked rows, years out of range, unique values that another record holds.
+    fn check_saved(
+        &self,
+        object: ObjectId,
+        facts: &ObjectType,
+        id: RecordId,
+        values: &Values,
+        given: Option<&Values>,
+    ) -> Result<(), Vec<ApiError>> {
+        self.check_locks(object, facts, id, values).map_err(|e| vec![e])?;
+        temporal::check_years(facts, values)?;
+        crate::events::check_channel(&self.schema, facts, values)?;
+        self.check_unique(object, facts, id, values, given)
     }
 
     /// The row of a live record of this object.
@@ -121,8 +142,9 @@ impl Transaction<'_> {
         }
     }
 
-    /// Id and audit fields of a new record.
-    fn stamp_new(&self, facts: &ObjectType, id: RecordId, values: &mut Values) {
+    /// Id and audit fields of a new record. Those that were given stay: only an org in which audit fields can be set on
+    /// create lets them through.
+    pub(super) fn stamp_new(&self, facts: &ObjectType, id: RecordId, given: &Values, values: &mut Values) {
         let user = Value::Id(self.context.user);
         for (name, value) in [
             ("Id", Value::Id(id)),
@@ -135,6 +157,12 @@ impl Transaction<'_> {
             }
         }
         self.touch(facts, values, true);
+        let audit = ["CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById"];
+        for (field, _) in audit.iter().filter_map(|name| facts.field(name)) {
+            if let Some(value) = given.get(&field).filter(|value| !value.is_null()) {
+                values.insert(field, value.clone());
+            }
+        }
     }
 
     /// Checks unique fields: all of them, or those that were given.

@@ -5,15 +5,19 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-use super::{Input, Saved, Write, WriteContext, WriteResult};
+use super::{Input, Saved, Write, WriteContext, WriteOptions, WriteResult};
 use crate::schema::{Field, NameField, ObjectId, ObjectType};
 use crate::store::ChangeKind;
 use crate::{ApiError, Millis, Org, RecordId, Value};
 
+mod behaviour;
 mod conversion;
+mod convert_lead;
 mod delete;
 mod derive;
 mod invariants;
+mod merge;
+mod roll_up;
 mod save;
 mod upsert;
 
@@ -130,7 +134,7 @@ fn error(result: WriteResult) -> String {
 /// What a transaction did, told as the event bus is told.
 fn changes(bench: &mut Bench, all_or_none: bool, writes: Vec<Write>) -> Vec<(ChangeKind, RecordId, Vec<String>)> {
     let context = bench.context(all_or_none);
-    let (results, changes) = bench.org.transact(&context, writes);
+    let (results, changes, _) = bench.org.transact(&context, WriteOptions::default(), writes);
     assert!(results.iter().all(Result::is_ok), "{results:?}");
     let schema = &bench.org.schema;
     let name = |object: ObjectId, field| schema.object(object).field_at(field).name.clone();

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::WriteContext;
+use super::unit::Undo;
 use crate::schema::{FieldId, ObjectId, ObjectType, Schema};
 use crate::settings::Settings;
 use crate::store::{Binned, ChangeKind, RecordChange, Row, State, Store, Values};
@@ -14,6 +15,12 @@ pub(super) struct Transaction<'a> {
     pub(super) store: &'a mut Store,
     pub(super) settings: &'a Settings,
     pub(super) context: &'a WriteContext,
+    /// Rows that are locked from outside; `None` where nobody asked.
+    pub(super) locks: Option<&'a super::Locks>,
+    /// What the caller wants besides the writes themselves.
+    pub(super) options: super::WriteOptions,
+    /// The roll-up summaries of the org.
+    pub(super) summaries: Arc<[super::roll_up::Summary]>,
     steps: Vec<Step>,
     /// Platform events that were written.
     pub(super) published: Vec<crate::events::Published>,
@@ -46,7 +53,19 @@ impl<'a> Transaction<'a> {
         settings: &'a Settings,
         context: &'a WriteContext,
     ) -> Self {
-        Self { schema, store, settings, context, steps: Vec::new(), published: Vec::new(), incoming: HashMap::new() }
+        let summaries = super::roll_up::summaries(&schema).into();
+        Self {
+            schema,
+            store,
+            settings,
+            context,
+            locks: None,
+            options: super::WriteOptions::default(),
+            summaries,
+            steps: Vec::new(),
+            published: Vec::new(),
+            incoming: HashMap::new(),
+        }
     }
 
     pub(super) fn object(&self, object: ObjectId) -> Arc<ObjectType> {
@@ -109,8 +128,30 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// What the transaction did, one change per record in the order in which they were first touched.
-    pub(super) fn finish(self) -> Vec<RecordChange> {
+    /// The records of the steps since this place, as they were before each and as they are now.
+    pub(super) fn touched_since(&self, savepoint: usize) -> Vec<super::settle::Touched> {
+        let steps = self.steps.get(savepoint..).unwrap_or_default();
+        let touched = |step: &Step| super::settle::Touched {
+            object: step.object,
+            before: step.before.as_ref().filter(|(_, binned)| binned.is_none()).map(|(row, _)| row.clone()),
+            after: self.store.live(step.object, step.id).cloned(),
+        };
+        steps.iter().map(touched).collect()
+    }
+
+    /// Does what follows from the writes, and says what the transaction did: one change per record, in the order in which
+    /// they were first touched.
+    ///
+    /// With `undo` also how every record that was touched stood before, for a unit that may take the whole transaction back.
+    pub(super) fn finish(mut self, undo: bool) -> (Vec<RecordChange>, Vec<Undo>) {
+        self.settle(if self.settings.roll_ups_modify_masters { Cause::User } else { Cause::Org { told: false } });
+        let step = |step: &Step| Undo {
+            object: step.object,
+            id: step.id,
+            before: step.before.clone(),
+            deletion: step.deletion,
+        };
+        let taken_back = if undo { self.steps.iter().map(step).collect() } else { Vec::new() };
         let mut order: Vec<Step> = Vec::with_capacity(self.steps.len());
         let mut seen: HashMap<(ObjectId, RecordId), usize> = HashMap::new();
         for step in self.steps {
@@ -127,7 +168,7 @@ impl<'a> Transaction<'a> {
             }
         }
         let (schema, store) = (self.schema, self.store);
-        order.into_iter().filter_map(|step| change(&schema, store, step)).collect()
+        (order.into_iter().filter_map(|step| change(&schema, store, step)).collect(), taken_back)
     }
 }
 

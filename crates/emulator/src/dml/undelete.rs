@@ -65,6 +65,10 @@ impl Transaction<'_> {
         if let Some((field, _)) = facts.field("IsDeleted") {
             values.insert(field, Value::Bool(false));
         }
+        // A record that was merged away is one of its own again.
+        if let Some((field, _)) = facts.field("MasterRecordId") {
+            values.remove(&field);
+        }
         self.touch(&facts, &mut values, true);
         self.check_unique(object, &facts, id, &values, None)?;
         self.put(object, id, &values, Cause::User);
@@ -77,7 +81,7 @@ impl Transaction<'_> {
         for (field_id, value) in values {
             let field = facts.field_at(*field_id);
             let Value::Id(parent) = value else { continue };
-            if field.ty != FieldType::Reference {
+            if field.ty != FieldType::Reference || field.name == "MasterRecordId" {
                 continue;
             }
             // An object that this org does not know, or whose records cannot be deleted, cannot lose one.

@@ -71,13 +71,7 @@ impl Org {
     ///
     /// # Errors
     /// [`ReadError`].
-    pub fn read_events(
-        &self,
-        cursor: Cursor,
-        topic: &Topic,
-        most: usize,
-        user: RecordId,
-    ) -> Result<Batch, ReadError> {
+    pub fn read_events(&self, cursor: Cursor, topic: &Topic, most: usize, user: RecordId) -> Result<Batch, ReadError> {
         let channels = &self.events.channels;
         let found = self.events.read_where(cursor, most, |entry| {
             topic.carries(entry, channels) && is_for(entry, user) && self.passes(topic, entry)

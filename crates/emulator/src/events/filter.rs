@@ -114,9 +114,8 @@ fn compare(comparison: &Comparison, read: &impl Fn(&str) -> Json) -> bool {
         _ => order(&value, &right.literal).is_some_and(|o| o.is_eq()),
     };
     let first = values.first();
-    let ordered = |test: fn(std::cmp::Ordering) -> bool| {
-        first.and_then(|right| order(&value, &right.literal)).is_some_and(test)
-    };
+    let ordered =
+        |test: fn(std::cmp::Ordering) -> bool| first.and_then(|right| order(&value, &right.literal)).is_some_and(test);
     let text = |literal: &Literal| match literal {
         Literal::String(text) => Some(text.to_lowercase()),
         _ => None,
@@ -126,7 +125,10 @@ fn compare(comparison: &Comparison, read: &impl Fn(&str) -> Json) -> bool {
     };
     let includes = || {
         let chosen = chosen();
-        values.iter().filter_map(|v| text(&v.literal)).any(|set| set.split(';').all(|w| chosen.iter().any(|c| c == w.trim())))
+        values
+            .iter()
+            .filter_map(|v| text(&v.literal))
+            .any(|set| set.split(';').all(|w| chosen.iter().any(|c| c == w.trim())))
     };
     match comparison.operator {
         Operator::Eq => first.is_some_and(equals),

@@ -1,12 +1,28 @@
 //! Generic events: texts pushed to a StreamingChannel.
 
 use super::entry::{Body, GenericEvent};
+use crate::schema::ObjectType;
+use crate::store::Values;
 use crate::{ApiError, Millis, Org, RecordId, Value};
 
 /// The object that is a generic channel.
 pub(crate) const OBJECT: &str = "StreamingChannel";
 /// Longest payload, characters (documented).
 const PAYLOAD_MAX: usize = 3_000;
+
+/// Checks a channel that is about to be saved. The words of the refusal are unconfirmed.
+///
+/// # Errors
+/// A name that does not begin with `/u/`, or has nothing after it.
+pub(super) fn check(facts: &ObjectType, values: &Values) -> Result<(), Vec<ApiError>> {
+    let Some((field, _)) = facts.field("Name") else { return Ok(()) };
+    let named = |value: &Value| value.as_text().is_none_or(|name| name.len() > 3 && name.starts_with("/u/"));
+    if values.get(&field).is_none_or(named) {
+        return Ok(());
+    }
+    let message = "Streaming Channel Name: the name must begin with /u/";
+    Err(vec![ApiError::new("INVALID_FIELD", message).field("Name")])
+}
 
 /// The channel of this name, whose case matters.
 pub(super) fn find(org: &Org, name: &str) -> Option<RecordId> {

@@ -43,7 +43,8 @@ impl Entry {
             }
             Body::Notice(notice) => {
                 let record: Json = serde_json::from_str(&notice.record).unwrap_or(Json::Null);
-                let told = json!({ "createdDate": instant(self.at), "replayId": replay_id, "type": notice.kind.name() });
+                let told =
+                    json!({ "createdDate": instant(self.at), "replayId": replay_id, "type": notice.kind.name() });
                 json!({ "event": told, "sobject": record })
             }
             Body::Generic(event) => json!({

@@ -10,8 +10,8 @@ use crate::{Millis, RecordId};
 mod avro;
 mod bitmap;
 pub mod channels;
+mod check;
 mod datum;
-mod definition;
 mod deliver;
 mod diff;
 mod entity;
@@ -34,6 +34,7 @@ mod schema;
 mod tests;
 
 pub use bitmap::{FieldSet, Place};
+pub(crate) use check::{check_channel, check_count};
 pub use entity::{Topic, event_name, is_selected};
 pub use entry::{Body, Entry, GenericEvent, Notice, NoticeKind, PlatformEvent};
 pub use event::{ChangeType, Event, Records, Transaction};

@@ -26,6 +26,10 @@ pub struct Published {
     pub object: Arc<ObjectType>,
     /// Its fields.
     pub values: Values,
+    /// When it was written.
+    pub at: Millis,
+    /// Who wrote it.
+    pub user: RecordId,
 }
 
 /// The `EventUuid` of the event that was published under this id.
@@ -78,16 +82,17 @@ pub enum PublishError {
 const ID_MAX: usize = 64;
 
 impl Bus {
-    /// Stores platform events that were published by writing records.
-    pub(crate) fn publish(&mut self, now: Millis, user: RecordId, settings: &Settings, published: Vec<Published>) {
-        let bodies = published.into_iter().map(|event| {
+    /// Stores the platform events that were published by writing records and have waited for the end of their
+    /// transaction.
+    pub(crate) fn publish_waiting(&mut self, settings: &Settings) {
+        for event in std::mem::take(&mut self.outbox) {
             let schema = self.schemas.current(&event.object);
-            let payload = datum::encode(&schema, now, user, &event.values).into();
+            let payload = datum::encode(&schema, event.at, event.user, &event.values).into();
             let standard_volume = self.channels.definition(&event.object.name).standard_volume;
-            Body::Platform(PlatformEvent { schema, uuid: event_uuid(event.id).into(), payload, standard_volume })
-        });
-        let bodies = bodies.collect();
-        self.store(now, settings, bodies);
+            let uuid = event_uuid(event.id).into();
+            let body = Body::Platform(PlatformEvent { schema, uuid, payload, standard_volume });
+            self.store(event.at, settings, vec![body]);
+        }
     }
 
     /// The schemas of a definition become known with it, not only with its first event.
@@ -115,7 +120,6 @@ impl Org {
         // The newest schema is known by now, whoever named it.
         let _ = self.events.current_schema(object);
         let standard_volume = self.events.channels.definition(event).standard_volume;
-        let streaming = &self.settings.streaming;
         events
             .into_iter()
             .map(|given| {
@@ -128,15 +132,11 @@ impl Org {
                     Ok(schema) => schema,
                     Err(error) => return Err((id, error)),
                 };
-                if !self.usage.spend_published(now, streaming.hourly_published) {
+                if !self.usage.spend_published(now, self.settings.hourly_published_events) {
                     return Err((id, PublishError::Limit));
                 }
-                let body = PlatformEvent {
-                    schema,
-                    uuid: id.as_str().into(),
-                    payload: given.payload.into(),
-                    standard_volume,
-                };
+                let body =
+                    PlatformEvent { schema, uuid: id.as_str().into(), payload: given.payload.into(), standard_volume };
                 self.events.store(now, &self.settings, vec![Body::Platform(body)]);
                 Ok((id, self.events.latest()))
             })

@@ -83,9 +83,9 @@ pub(crate) fn field_names(org: &Org, name: &str) -> Option<Vec<String>> {
     let (object, facts) = org.schema.find(OBJECT)?;
     let (name_field, _) = facts.field("Name")?;
     let found = org.store.find_by(object, name_field, &Value::Text(name.to_owned()));
-    let row = found.into_iter().find_map(|id| {
-        org.store.live(object, id).filter(|row| row.get(name_field).as_text() == Some(name))
-    })?;
+    let row = found
+        .into_iter()
+        .find_map(|id| org.store.live(object, id).filter(|row| row.get(name_field).as_text() == Some(name)))?;
     let active = facts.field("IsActive").is_none_or(|(field, _)| row.get(field) == Value::Bool(true));
     let (query_field, _) = facts.field("Query")?;
     let text = row.get(query_field);
@@ -113,9 +113,11 @@ pub(crate) fn check(schema: &Schema, facts: &ObjectType, values: &Values) -> Res
 
 fn check_query(schema: &Schema, text: &str) -> Result<(ObjectId, Query), ApiError> {
     if text.chars().count() > QUERY_MAX {
-        return Err(ApiError::new("STRING_TOO_LONG", format!("Query: data value too large (max length={QUERY_MAX})")).field("Query"));
+        return Err(ApiError::new("STRING_TOO_LONG", format!("Query: data value too large (max length={QUERY_MAX})"))
+            .field("Query"));
     }
-    let query = tidegate_soql::parse(text).map_err(|e| ApiError::new("MALFORMED_QUERY", e.to_string()).field("Query"))?;
+    let query =
+        tidegate_soql::parse(text).map_err(|e| ApiError::new("MALFORMED_QUERY", e.to_string()).field("Query"))?;
     let name = query.from.object.to_string();
     let (object, facts) = schema.find(&name).ok_or_else(|| {
         ApiError::new("INVALID_TYPE", format!("sObject type '{name}' is not supported.")).field("Query")
@@ -170,14 +172,18 @@ fn check_query(schema: &Schema, text: &str) -> Result<(ObjectId, Query), ApiErro
 
 fn field_of(facts: &ObjectType, path: &FieldPath) -> Result<FieldId, ApiError> {
     match path.segments.as_slice() {
-        [name] => facts.field(&name.text).map(|(id, _)| id).ok_or_else(|| {
-            invalid(format!("No such column '{}' on entity '{}'.", name.text, facts.name))
-        }),
+        [name] => facts
+            .field(&name.text)
+            .map(|(id, _)| id)
+            .ok_or_else(|| invalid(format!("No such column '{}' on entity '{}'.", name.text, facts.name))),
         // The object's own name may stand before its field.
-        [object, name] if object.text.eq_ignore_ascii_case(&facts.name) && facts.relationship(&object.text).is_none() => {
-            facts.field(&name.text).map(|(id, _)| id).ok_or_else(|| {
-                invalid(format!("No such column '{}' on entity '{}'.", name.text, facts.name))
-            })
+        [object, name]
+            if object.text.eq_ignore_ascii_case(&facts.name) && facts.relationship(&object.text).is_none() =>
+        {
+            facts
+                .field(&name.text)
+                .map(|(id, _)| id)
+                .ok_or_else(|| invalid(format!("No such column '{}' on entity '{}'.", name.text, facts.name)))
         }
         _ => Err(invalid("relationships are not supported")),
     }
@@ -240,9 +246,7 @@ impl Watch {
             _ => 0,
         };
         // The older way to say it, of versions up to 28.
-        let older = |operation: &str| {
-            !matches!(get("NotifyForOperations").as_text(), Some(only @ ("Create" | "Update")) if only != operation)
-        };
+        let older = |operation: &str| !matches!(get("NotifyForOperations").as_text(), Some(only @ ("Create" | "Update")) if only != operation);
         Some(Self {
             name: get("Name").as_text()?.to_owned(),
             object,

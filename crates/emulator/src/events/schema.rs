@@ -91,7 +91,8 @@ impl EventSchema {
         }
         let mut out = Builder::default();
         for (id, field) in object.enumerate() {
-            if NEVER.contains(&field.name.as_str()) || is_part(object, field) {
+            // A formula's value is in no row: it moves without an event.
+            if NEVER.contains(&field.name.as_str()) || is_part(object, field) || field.formula.is_some() {
                 continue;
             }
             match parts.remove(field.name.as_str()) {

@@ -29,6 +29,8 @@ pub enum Refusal {
     ReadOnlyMaintenance,
     /// 401 `INVALID_SESSION_ID`.
     InvalidSession,
+    /// 400 `REQUEST_RUNNING_TOO_LONG` (the status is unconfirmed).
+    RunningTooLong,
 }
 
 /// An answer, ready but for its headers.
@@ -66,6 +68,9 @@ impl Refusal {
                 "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE",
                 "Inserts, updates and deletes are not allowed during maintenance.",
             ),
+            Self::RunningTooLong => {
+                (400, "REQUEST_RUNNING_TOO_LONG", "Your request was running for too long, and has been stopped.")
+            }
             Self::InvalidSession => (401, "INVALID_SESSION_ID", "Session expired or invalid"),
         }
     }

@@ -65,18 +65,8 @@ impl Operator {
 
 /// The levels between `&&` and the signs, loosest first.
 const LEVELS: [&[(&str, Operator)]; 5] = [
-    &[
-        ("=", Operator::Equal),
-        ("==", Operator::Equal),
-        ("<>", Operator::NotEqual),
-        ("!=", Operator::NotEqual),
-    ],
-    &[
-        ("<", Operator::Less),
-        ("<=", Operator::LessOrEqual),
-        (">", Operator::Greater),
-        (">=", Operator::GreaterOrEqual),
-    ],
+    &[("=", Operator::Equal), ("==", Operator::Equal), ("<>", Operator::NotEqual), ("!=", Operator::NotEqual)],
+    &[("<", Operator::Less), ("<=", Operator::LessOrEqual), (">", Operator::Greater), (">=", Operator::GreaterOrEqual)],
     &[("+", Operator::Add), ("-", Operator::Subtract), ("&", Operator::Concat)],
     &[("^", Operator::Power)],
     &[("*", Operator::Multiply), ("/", Operator::Divide)],

@@ -34,9 +34,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, FormulaError> {
             let (literal, after) = quoted(rest, first)?;
             found.push(Token::Text(literal));
             rest = after;
-        } else if first.is_ascii_digit()
-            || (first == '.' && rest.chars().nth(1).is_some_and(|c| c.is_ascii_digit()))
-        {
+        } else if first.is_ascii_digit() || (first == '.' && rest.chars().nth(1).is_some_and(|c| c.is_ascii_digit())) {
             let len = rest.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
             let (number, after) = rest.split_at(len);
             let parsed = number.trim_end_matches('.').parse().map_err(|_| FormulaError::found(number))?;

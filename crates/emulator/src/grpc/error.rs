@@ -93,11 +93,9 @@ impl Failure {
             Self::Internal => {
                 ("subscription.internal.error", Code::Internal, "An unexpected error ended the subscription.")
             }
-            Self::TopicPermission => (
-                "topic.meta.permission",
-                Code::PermissionDenied,
-                "You don't have permission to publish to the topic.",
-            ),
+            Self::TopicPermission => {
+                ("topic.meta.permission", Code::PermissionDenied, "You don't have permission to publish to the topic.")
+            }
             Self::PublishAuthRefresh => {
                 ("publish.auth.refresh.invalid", InvalidArgument, "The auth_refresh field is not for clients.")
             }
@@ -109,9 +107,11 @@ impl Failure {
             Self::PublishTopicEmpty => {
                 ("publish.topic.validation.empty", InvalidArgument, "The topic name can't be blank.")
             }
-            Self::PublishTopicMismatch => {
-                ("publish.topic.mismatch", InvalidArgument, "The topic differs from the one that this stream publishes to.")
-            }
+            Self::PublishTopicMismatch => (
+                "publish.topic.mismatch",
+                InvalidArgument,
+                "The topic differs from the one that this stream publishes to.",
+            ),
             Self::PublishIdle => (
                 "publish.stream.sweeper.timeout",
                 Code::Unavailable,
@@ -122,12 +122,16 @@ impl Failure {
                 Code::FailedPrecondition,
                 "The managed subscription already has an active client.",
             ),
-            Self::ManagedStopped => {
-                ("managed.subscription.config.stopped", Code::FailedPrecondition, "The managed subscription is stopped.")
-            }
-            Self::ManagedDeleted => {
-                ("managed.subscription.config.deleted", Code::FailedPrecondition, "The managed subscription was deleted.")
-            }
+            Self::ManagedStopped => (
+                "managed.subscription.config.stopped",
+                Code::FailedPrecondition,
+                "The managed subscription is stopped.",
+            ),
+            Self::ManagedDeleted => (
+                "managed.subscription.config.deleted",
+                Code::FailedPrecondition,
+                "The managed subscription was deleted.",
+            ),
             Self::ManagedNameUnknown => (
                 "managed.subscription.developer.name.not.found",
                 NotFound,

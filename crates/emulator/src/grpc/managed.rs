@@ -38,7 +38,12 @@ impl Lease {
     }
 
     /// Notes a position, and says how that went. A failure does not end the stream (documented).
-    pub(super) fn commit(&self, state: &AppState, commit_request_id: String, replay_id: Vec<u8>) -> CommitReplayResponse {
+    pub(super) fn commit(
+        &self,
+        state: &AppState,
+        commit_request_id: String,
+        replay_id: Vec<u8>,
+    ) -> CommitReplayResponse {
         let parsed = ReplayId::parse(&replay_id);
         let mut org = state.org.write();
         let known = parsed.filter(|id| org.events.start(Start::After(*id)).is_ok());
@@ -110,14 +115,7 @@ fn open(state: &AppState, first: &ManagedFetchRequest) -> Result<Opening, Status
         Err(error) => return Err(lost(org, unreadable(error))),
     };
     let lease = Lease { state: state.clone(), id, client };
-    Ok(Opening {
-        topic_name: subscription.topic_name,
-        topic,
-        cursor,
-        demand,
-        lease: Some(lease),
-        commit: None,
-    })
+    Ok(Opening { topic_name: subscription.topic_name, topic, cursor, demand, lease: Some(lease), commit: None })
 }
 
 /// Reads a later request: demand, a commit, or both.
@@ -125,9 +123,9 @@ fn ask(request: ManagedFetchRequest) -> Result<Ask, Status> {
     if !request.auth_refresh.is_empty() {
         return Err(Failure::ManagedAuthRefresh.status());
     }
-    let commit = request.commit_replay_id_request.map(|CommitReplayRequest { commit_request_id, replay_id }| {
-        (commit_request_id, replay_id)
-    });
+    let commit = request
+        .commit_replay_id_request
+        .map(|CommitReplayRequest { commit_request_id, replay_id }| (commit_request_id, replay_id));
     let demand = match request.num_requested {
         0 if commit.is_some() => 0,
         n => demand("", n).map_err(|_| Failure::ManagedRequestedEvents.status())?,

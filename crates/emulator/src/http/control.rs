@@ -24,9 +24,11 @@ use crate::snapshot::Snapshot;
 use crate::store::Row;
 use crate::{Millis, Org, RecordId, Value};
 
+mod apps;
 mod events;
 mod files;
 mod openapi;
+mod settings;
 
 /// Where the clock can be moved to: 1970-01-01 to the end of 4000-12-31, the last day Salesforce knows.
 const CLOCK_RANGE: std::ops::Range<Millis> = 0..64_092_211_200_000;
@@ -46,6 +48,8 @@ pub fn routes() -> Router<AppState> {
         .route("/__emulator/reset", post(reset))
         .route("/__emulator/openapi.json", get(openapi::describe))
         .merge(files::routes())
+        .merge(apps::routes())
+        .merge(settings::routes())
 }
 
 /// A control request that could not be understood or done.

@@ -1,6 +1,12 @@
 //! What the identity URL and userinfo say about a user.
 
+use std::fmt::Write as _;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, header};
 use serde_json::{Map, Value as Json, json};
+
+use super::ApiVersion;
 
 use crate::clock::timestamp;
 use crate::oauth::User;
@@ -84,6 +90,79 @@ pub(super) fn userinfo(org: &Org, user: &User, origin: &str) -> Json {
         "utcOffset": utc_offset(user.text(org, "TimeZoneSidKey").as_str()),
         "updated_at": modified(org, user),
     })
+}
+
+/// Puts an API version in the place of `{version}`: a number, or `latest`.
+pub(super) fn set_version(answer: &mut Json, version: &str) {
+    let version = match version {
+        "latest" => ApiVersion::LATEST.to_string(),
+        number if number.parse::<f64>().is_ok() => number.to_owned(),
+        _ => return,
+    };
+    if let Some(Json::Object(urls)) = answer.get_mut("urls") {
+        for url in urls.values_mut() {
+            if let Json::String(text) = url {
+                *text = text.replace("{version}", &version);
+            }
+        }
+    }
+}
+
+/// The same as XML: `<user>`, with one element per member.
+pub(super) fn as_xml(answer: &Json) -> Response {
+    fn write(out: &mut String, name: &str, value: &Json) {
+        match value {
+            Json::Null => {
+                let _ = write!(out, "<{name} xsi:nil=\"true\"/>");
+            }
+            Json::Object(members) => {
+                let _ = write!(out, "<{name}>");
+                members.iter().for_each(|(name, value)| write(out, name, value));
+                let _ = write!(out, "</{name}>");
+            }
+            other => {
+                let text = other.as_str().map_or_else(|| other.to_string(), str::to_owned);
+                let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+                let _ = write!(out, "<{name}>{text}</{name}>");
+            }
+        }
+    }
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    text.push_str("<user xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">");
+    if let Json::Object(members) = answer {
+        members.iter().for_each(|(name, value)| write(&mut text, name, value));
+    }
+    text.push_str("</user>");
+    with_type(text, "application/xml;charset=UTF-8")
+}
+
+/// The same form-encoded; a member of a member is named with a dot.
+pub(super) fn as_form(answer: &Json) -> Response {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    let text = |value: &Json| match value {
+        Json::Null => String::new(),
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    for (name, value) in answer.as_object().into_iter().flatten() {
+        match value {
+            Json::Object(members) => {
+                for (inner, value) in members {
+                    form.append_pair(&format!("{name}.{inner}"), &text(value));
+                }
+            }
+            value => {
+                form.append_pair(name, &text(value));
+            }
+        }
+    }
+    with_type(form.finish(), "application/x-www-form-urlencoded;charset=UTF-8")
+}
+
+fn with_type(text: String, kind: &'static str) -> Response {
+    let mut response = text.into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
 }
 
 /// How far a zone is from UTC when no daylight saving time holds, milliseconds; 0 for a zone nobody knows.

@@ -13,6 +13,7 @@ use crate::ApiError;
 
 pub mod body;
 pub mod bulk;
+mod bulk1;
 pub mod cometd;
 pub mod control;
 pub mod error;
@@ -21,26 +22,32 @@ mod identity;
 pub mod log;
 pub mod metadata;
 pub mod oauth;
+mod pages;
 pub mod rest;
 pub mod serve;
 pub mod session;
+pub mod sign_in;
+mod soap;
 pub mod state;
 pub mod version;
 
 pub use error::{ApiErrors, json_response};
 pub use session::Session;
-pub use state::{AppState, Origin, SharedOrg};
+pub use state::{AppState, Origin, Peer, SharedOrg};
 pub use version::ApiVersion;
 
 /// Every HTTP route of the emulator. Paths come here without a trailing slash ([`serve`] takes it off).
 pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(oauth::routes())
+        .merge(sign_in::routes())
         .merge(bulk::routes())
+        .merge(bulk1::routes())
         .merge(cometd::routes())
         .merge(control::routes())
         .merge(metadata::routes())
         .merge(rest::routes())
+        .merge(soap::routes())
         .fallback(async || not_found())
         .method_not_allowed_fallback(method_not_allowed)
         .layer(

@@ -2,6 +2,7 @@
 //! answered by the router.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -18,14 +19,22 @@ use super::body::{CutAfter, CutBody};
 use super::harm::{ShortBody, SlowBody, miscount};
 use super::log::LoggedRequest;
 use super::session::{LimitInfo, bearer};
-use super::state::{AppState, Origin};
-use crate::faults::{Action, Refused};
+use super::state::{AppState, Origin, Peer};
+use crate::faults::{Action, Refusal, Refused};
 
 /// How long a connection may go on after the emulator was told to stop.
 const DRAIN: Duration = Duration::from_secs(1);
 
 /// Longest path and query that is read, and longest path, query and headers together. Documented: 16,384 bytes.
 const HEAD_BYTES_MAX: usize = 16_384;
+
+/// Streams of one HTTP/2 connection at a time. Documented for the Pub/Sub API: 1,000.
+const STREAMS_MAX: u32 = 1_000;
+/// Paths of API requests, as against signing in, streaming and pages.
+const API_PATHS: [&str; 4] = ["/services/data/", "/services/async/", "/services/Soap/", "/services/apexrest/"];
+
+/// Paths whose queries may carry secrets, and are kept out of the log.
+const HIDDEN_QUERIES: [&str; 5] = ["/services/oauth2", "/id/", "/login", "/secur/", "/setup/"];
 
 /// So many rows shall be left off a Bulk result page (a planned fault), in a request's extensions.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +47,8 @@ pub(crate) struct Door {
     pub(crate) router: Router,
     /// `http` or `https`.
     pub(crate) scheme: &'static str,
+    /// Where the connection comes from.
+    pub(crate) peer: IpAddr,
 }
 
 /// The connection is dropped without an answer, by a planned fault.
@@ -54,7 +65,8 @@ where
         let door = door.clone();
         async move { door.answer(request.map(Body::new)).await }
     });
-    let builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http2().max_concurrent_streams(STREAMS_MAX);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);
     // A broken connection is the client's affair (or a planned fault): there is nobody to tell.
@@ -69,6 +81,7 @@ where
 
 impl Door {
     async fn answer(&self, mut request: Request<Body>) -> Result<Response<Body>, AnswerLost> {
+        without_doubled_slash(&mut request);
         let path = request.uri().path().to_owned();
         if path.starts_with("/__emulator") {
             self.prepare(&mut request);
@@ -79,8 +92,8 @@ impl Door {
         let client = client_name(&request);
         let action = self.state.faults.take_from(&method, &path, query.as_deref(), client.as_deref());
         let fault = action.as_ref().map(Action::describe);
-        let answer = self.harmed(request, action.unwrap_or_default()).await.map(|answer| self.dated(answer));
-        let query = query.filter(|_| !path.starts_with("/services/oauth2") && !path.starts_with("/id/"));
+        let answer = self.limited(request, action.unwrap_or_default()).await.map(|answer| self.dated(answer));
+        let query = query.filter(|_| !HIDDEN_QUERIES.iter().any(|prefix| path.starts_with(prefix)));
         self.state.log.push(LoggedRequest {
             number: 0,
             at,
@@ -103,6 +116,29 @@ impl Door {
             answer.headers_mut().insert(header::DATE, date);
         }
         answer
+    }
+
+    /// Answers within what the org allows API requests: so many long ones at once, and so long a one at most.
+    async fn limited(&self, request: Request<Body>, action: Action) -> Result<Response<Body>, AnswerLost> {
+        let path = request.uri().path().to_owned();
+        if !API_PATHS.iter().any(|prefix| path.starts_with(prefix)) {
+            return self.harmed(request, action).await;
+        }
+        let (long_ms, most, timeout) = {
+            let settings = &self.state.org.read().settings;
+            (settings.long_request_ms, settings.concurrent_long_requests, settings.request_timeout_ms)
+        };
+        let Some(_running) = self.state.running.begin(self.state.now(), long_ms, most) else {
+            return Ok(refused(Refusal::ConcurrentLimit.at(&path), &action));
+        };
+        let harmed = self.harmed(request, action.clone());
+        match tokio::time::timeout(Duration::from_millis(timeout), harmed).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.state.org.read().usage.add_timeout(self.state.now());
+                Ok(refused(Refusal::RunningTooLong.at(&path), &action))
+            }
+        }
     }
 
     async fn harmed(&self, mut request: Request<Body>, action: Action) -> Result<Response<Body>, AnswerLost> {
@@ -170,6 +206,7 @@ impl Door {
         let authority = request.uri().authority().map(|a| a.as_str().to_owned());
         let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok()).map(str::to_owned);
         let host = authority.or(host).unwrap_or_else(|| "localhost".into());
+        request.extensions_mut().insert(Peer(self.peer));
         request.extensions_mut().insert(Origin(format!("{}://{host}", self.scheme)));
         let path = request.uri().path();
         if path.len() > 1 && path.ends_with('/') {
@@ -191,6 +228,20 @@ impl Door {
             Ok(response) => response,
             Err(never) => match never {},
         }
+    }
+}
+
+/// Clients that keep an instance URL with a slash at its end ask for `//services/data`.
+fn without_doubled_slash(request: &mut Request<Body>) {
+    let Some(whole) = request.uri().path_and_query().map(|text| text.as_str()).filter(|text| text.starts_with("//"))
+    else {
+        return;
+    };
+    let single = format!("/{}", whole.trim_start_matches('/'));
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = single.parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
     }
 }
 

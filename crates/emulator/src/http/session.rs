@@ -1,5 +1,6 @@
 //! Who is asking: the access token, the API version of the path and the name the client gives itself.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
@@ -8,7 +9,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
-use super::state::AppState;
+use super::state::{AppState, Peer};
 use super::version::ApiVersion;
 use crate::oauth::{Grant, is_deactivated};
 use crate::{ApiError, RecordId};
@@ -69,6 +70,45 @@ impl AppState {
         // Whoever is deactivated is out at once.
         if is_deactivated(&org, grant.user) { Err(session_invalid()) } else { Ok(grant) }
     }
+
+    /// Checks whether a session that is good may use the data APIs, from this address.
+    ///
+    /// # Errors
+    /// 401 `INVALID_SESSION_ID` with another text than an expired session has, where its scopes or the user's login IP
+    /// ranges do not allow that; 403 `API_DISABLED_FOR_ORG`; 403 `FORBIDDEN` for a user without the API.
+    pub fn check_api(&self, grant: &Grant, ip: IpAddr) -> Result<(), ApiError> {
+        let org = self.org.read();
+        if !grant.has_api() || !org.access.allows_address(grant, ip) {
+            let message = "This session is not valid for use with the REST API";
+            return Err(ApiError::new("INVALID_SESSION_ID", message).status(401));
+        }
+        if !org.settings.api_enabled {
+            let message = "The REST API is not enabled for this Organization.";
+            return Err(ApiError::new("API_DISABLED_FOR_ORG", message).status(403));
+        }
+        if org.access.users.get(&grant.user).is_some_and(|access| !access.api_enabled) {
+            return Err(ApiError::new("FORBIDDEN", "The user does not have the API Enabled permission.").status(403));
+        }
+        Ok(())
+    }
+
+    /// Counts one API call of the org, and of the app where it has an allowance of its own. Gives the value of
+    /// `Sforce-Limit-Info`, and whether the call is allowed.
+    pub(crate) fn count_call(&self, grant: &Grant) -> (String, Result<(), ApiError>) {
+        let now = self.now();
+        let org = self.org.read();
+        let app = org.access.app(&grant.client_id).and_then(|app| Some((app, app.daily_requests?)));
+        let max = org.settings.daily_requests;
+        let spent = app.is_none_or(|(app, max)| org.usage.spend_app_request(&app.client_id, now, max))
+            && org.usage.spend_request(now, max);
+        let mut info = format!("api-usage={}/{max}", org.usage.requests(now));
+        if let Some((app, max)) = app {
+            let used = org.usage.app_requests(&app.client_id, now);
+            info.push_str(&format!("; per-app-api-usage={used}/{max}(appName={})", app.name));
+        }
+        let exceeded = || ApiError::new("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.").status(403);
+        (info, spent.then_some(()).ok_or_else(exceeded))
+    }
 }
 
 impl FromRequestParts<AppState> for Session {
@@ -77,18 +117,13 @@ impl FromRequestParts<AppState> for Session {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let version = ApiVersion::from_path(parts.uri.path())?;
         let grant = state.check_token(bearer(&parts.headers)?)?;
-        let now = state.now();
-        let (spent, used, max) = {
-            let org = state.org.read();
-            let max = org.settings.daily_requests;
-            (org.usage.spend_request(now, max), org.usage.requests(now), max)
-        };
+        let Ok(Peer(ip)) = Peer::from_request_parts(parts, state).await;
+        state.check_api(&grant, ip)?;
+        let (limit_info, allowed) = state.count_call(&grant);
         if let Some(info) = parts.extensions.get::<LimitInfo>() {
-            let _ = info.0.set(format!("api-usage={used}/{max}"));
+            let _ = info.0.set(limit_info);
         }
-        if !spent {
-            return Err(ApiError::new("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.").status(403));
-        }
+        allowed?;
         Ok(Session { user: grant.user, version, client: client_name(&parts.headers) })
     }
 }

@@ -1,5 +1,6 @@
 //! What every handler shares.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -10,6 +11,7 @@ use tokio::sync::Notify;
 use super::log::RequestLog;
 use crate::clock::Clock;
 use crate::faults::Faults;
+use crate::limits::Running;
 use crate::{Millis, Org};
 
 /// The org as its doors hold it. Never keep a guard across an `await`.
@@ -28,6 +30,8 @@ pub struct AppState {
     pub log: Arc<RequestLog>,
     /// Snapshots of the org by name.
     pub snapshots: Arc<crate::snapshot::Snapshots>,
+    /// The API requests that run now.
+    pub running: Arc<Running>,
     /// Told when a Bulk job may have become ready to run.
     pub bulk_wake: Arc<Notify>,
     /// Sessions of CometD clients.
@@ -43,6 +47,7 @@ impl AppState {
             faults: Arc::default(),
             log: Arc::default(),
             snapshots: Arc::default(),
+            running: Arc::default(),
             bulk_wake: Arc::default(),
             cometd: Arc::default(),
         }
@@ -67,5 +72,17 @@ impl<S: Sync> FromRequestParts<S> for Origin {
             let host = parts.headers.get(http::header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
             Origin(format!("http://{host}"))
         }))
+    }
+}
+
+/// The address a request came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
+
+impl<S: Sync> FromRequestParts<S> for Peer {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(parts.extensions.get::<Peer>().copied().unwrap_or(Peer(IpAddr::V4(Ipv4Addr::LOCALHOST))))
     }
 }

@@ -51,7 +51,13 @@ pub fn save(work: &mut Work<'_>, kind: &str, full_name: &str, element: &Element,
 }
 
 /// A component that acts on nothing.
-fn save_kept(work: &mut Work<'_>, kind: &str, full_name: &str, element: &Element, mode: Mode) -> Result<Saved, Problem> {
+fn save_kept(
+    work: &mut Work<'_>,
+    kind: &str,
+    full_name: &str,
+    element: &Element,
+    mode: Mode,
+) -> Result<Saved, Problem> {
     let Some(known) = types::known(kind) else {
         let message = format!("{kind} is not a metadata type that this organization can save");
         return Err(Problem::new("INVALID_TYPE", message));
@@ -130,8 +136,18 @@ fn check_kind_of_object(def: &FieldDef, object: &ObjectType) -> Result<(), Probl
         &["Checkbox", "Currency", "Date", "DateTime", "Email", "Number", "Percent", "Phone", "Text", "TextArea", "Url"]
     } else if object.name.ends_with("__mdt") {
         &[
-            "Checkbox", "Date", "DateTime", "Email", "LongTextArea", "Number", "Percent", "Phone", "Picklist", "Text",
-            "TextArea", "Url",
+            "Checkbox",
+            "Date",
+            "DateTime",
+            "Email",
+            "LongTextArea",
+            "Number",
+            "Percent",
+            "Phone",
+            "Picklist",
+            "Text",
+            "TextArea",
+            "Url",
         ]
     } else if object.custom || crate::metadata::object::takes_custom_fields(object) {
         return Ok(());
@@ -175,6 +191,9 @@ fn add(
             // Rows that are there already get the default, as a checkbox always has a value.
             let value = crate::Value::Bool(field.default_value.as_deref() == Some("true"));
             work.effects.push(Effect::Fill { object, field: place, value });
+        }
+        if field.summary.is_some() {
+            work.effects.push(Effect::RollUp { object, field: place });
         }
         if field.auto_number {
             let format = field.auto_number_format.clone().unwrap_or_default();
@@ -256,7 +275,10 @@ fn alter(
                 || matches!((was, def.ty), ("Date", "DateTime") | ("DateTime", "Date"))
                 || matches!((was, def.ty), ("Lookup", "MasterDetail") | ("MasterDetail", "Lookup")));
     if !allowed {
-        let message = format!("Cannot update field {}.{}: its type cannot be changed from {was} to {}", facts.name, def.name, def.ty);
+        let message = format!(
+            "Cannot update field {}.{}: its type cannot be changed from {was} to {}",
+            facts.name, def.name, def.ty
+        );
         return Err(Problem::integrity(message));
     }
     if was == "Location" {
@@ -284,6 +306,9 @@ fn alter(
         if !before.auto_number {
             work.effects.push(Effect::Number { object, field: place, format, start, existing: false });
         }
+    }
+    if after.summary.is_some() {
+        work.effects.push(Effect::RollUp { object, field: place });
     }
     changed.fields[usize::from(place.0)] = after;
     changed.index();
@@ -328,7 +353,8 @@ fn check_data(
             _ => false,
         };
         if table.rows().any(|(_, row)| too_long(row)) {
-            let message = format!("{name} cannot be shortened to {}: there are records with longer values", after.length);
+            let message =
+                format!("{name} cannot be shortened to {}: there are records with longer values", after.length);
             return Err(Problem::integrity(message));
         }
     }

@@ -67,7 +67,7 @@ pub(super) fn fields(
     (field.unique, field.case_sensitive) = (def.unique, def.case_sensitive);
     field.inline_help_text = def.help.clone();
     if !matches!(def.ty, "Checkbox" | "Picklist" | "MultiselectPicklist") {
-        default_value(def, &mut field)?;
+        default_value(def, schema, &mut field)?;
     }
     Ok(vec![field])
 }
@@ -96,35 +96,24 @@ fn check_limits(def: &FieldDef, object: &ObjectType) -> Result<(), Problem> {
         if others().filter(|f| f.ty == FieldType::Reference).count() >= RELATIONSHIPS_MAX {
             return limit("relationship fields", RELATIONSHIPS_MAX);
         }
-        if def.ty == "MasterDetail"
-            && others().filter(|f| f.relationship_order.is_some()).count() >= MASTERS_MAX
-        {
+        if def.ty == "MasterDetail" && others().filter(|f| f.relationship_order.is_some()).count() >= MASTERS_MAX {
             return limit("master-detail relationships", MASTERS_MAX);
         }
     }
     Ok(())
 }
 
-/// A default: a literal, `TODAY()` or `NOW()`. Anything else could not be computed when a record is made.
-fn default_value(def: &FieldDef, field: &mut Field) -> Result<(), Problem> {
+/// A default is a formula, computed when a record is made: one that cannot be compiled is refused.
+fn default_value(def: &FieldDef, schema: &Schema, field: &mut Field) -> Result<(), Problem> {
     let Some(text) = def.default_value.as_deref().map(str::trim).filter(|text| !text.is_empty()) else {
         return Ok(());
     };
-    let quoted = text.len() > 1 && (text.starts_with('"') && text.ends_with('"') || text.starts_with('\'') && text.ends_with('\''));
-    let known = match field.ty {
-        FieldType::Date => text.eq_ignore_ascii_case("TODAY()"),
-        FieldType::Datetime => text.eq_ignore_ascii_case("NOW()"),
-        FieldType::Double | FieldType::Currency | FieldType::Percent => text.parse::<f64>().is_ok(),
-        ty if ty.is_text() => quoted,
-        _ => false,
-    };
-    if !known || field.calculated || field.auto_number {
-        let message = format!(
-            "defaultValue of {}: this emulator computes literals, TODAY() and NOW() as defaults; it cannot compute {text}",
-            def.name
-        );
+    if field.calculated || field.auto_number {
+        let message = format!("Can not specify 'defaultValue' for a CustomField of type {}", def.ty);
         return Err(Problem::integrity(message));
     }
+    formula::compile_default(schema, text, field)
+        .map_err(|e| Problem::integrity(format!("In field: defaultValue - {e}")))?;
     field.default_value_formula = Some(text.to_owned());
     field.defaulted_on_create = true;
     Ok(())
@@ -151,7 +140,8 @@ fn choices(def: &FieldDef, object: &ObjectType, globals: Option<&[PicklistValue]
             match found.filter(fits) {
                 Some(found) => Some(found),
                 None => {
-                    let message = format!("In field: controllingField - no CustomField named {}.{name} found", object.name);
+                    let message =
+                        format!("In field: controllingField - no CustomField named {}.{name} found", object.name);
                     return Err(Problem::new("INVALID_CROSS_REFERENCE_KEY", message));
                 }
             }
@@ -262,7 +252,9 @@ fn roll_up(def: &FieldDef, schema: &Schema, object: &ObjectType) -> Result<Field
         let message = format!("summaryForeignKey {} is no master-detail field to {}", summary.foreign_key, object.name);
         return Err(Problem::integrity(message));
     }
-    let own = |full: &str| full.strip_prefix(child.name.as_str()).and_then(|f| f.strip_prefix('.')).unwrap_or(full).to_owned();
+    let own = |full: &str| {
+        full.strip_prefix(child.name.as_str()).and_then(|f| f.strip_prefix('.')).unwrap_or(full).to_owned()
+    };
     let mut filters = Vec::new();
     for (name, operation, value) in &summary.filters {
         let name = own(name);
@@ -273,13 +265,7 @@ fn roll_up(def: &FieldDef, schema: &Schema, object: &ObjectType) -> Result<Field
         };
         filters.push(RollUpFilter { field: found.name.clone(), operation, value: value.clone() });
     }
-    let mut made = RollUp {
-        operation,
-        child: child.name.clone(),
-        foreign_key: key.name.clone(),
-        field: None,
-        filters,
-    };
+    let mut made = RollUp { operation, child: child.name.clone(), foreign_key: key.name.clone(), field: None, filters };
     if operation == RollUpOperation::Count {
         return Ok(Field::roll_up(&def.name, &def.label, FieldType::Double, 18, 0, made));
     }

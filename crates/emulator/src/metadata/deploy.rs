@@ -134,7 +134,10 @@ impl DeployResult {
         put("lastModifiedDate", time(self.completed.or(self.started).unwrap_or(self.created)).into());
         put("numberComponentErrors", errors.into());
         put("numberComponentsDeployed", deployed.into());
-        put("numberComponentsTotal", (components().count() + errors - components().filter(|m| !m.success).count()).into());
+        put(
+            "numberComponentsTotal",
+            (components().count() + errors - components().filter(|m| !m.success).count()).into(),
+        );
         // No Apex is run, so no test is: that is told as it is.
         put("numberTestErrors", 0.into());
         put("numberTestsCompleted", 0.into());

@@ -98,7 +98,9 @@ pub fn list(org: &Org, kind: &str, folder: Option<&str>) -> Vec<FileProperties> 
         }
         _ => {
             for component in org.metadata.of_kind(kind) {
-                if folder.is_some_and(|f| component.full_name.split_once('/').is_none_or(|(in_folder, _)| in_folder != f)) {
+                if folder
+                    .is_some_and(|f| component.full_name.split_once('/').is_none_or(|(in_folder, _)| in_folder != f))
+                {
                     continue;
                 }
                 let mut properties = seeded(component.full_name.clone(), component.id);
@@ -108,11 +110,6 @@ pub fn list(org: &Org, kind: &str, folder: Option<&str>) -> Vec<FileProperties> 
                 }
                 found.push(properties);
             }
-        }
-    }
-    for properties in &mut found {
-        if let Some(id) = super::wire::id_on_the_bus(org, kind, &properties.full_name) {
-            properties.id = id;
         }
     }
     found.sort_by(|a, b| a.full_name.cmp(&b.full_name));

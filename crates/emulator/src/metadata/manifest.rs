@@ -72,8 +72,9 @@ impl Manifest {
                 "version" => child.trimmed().clone_into(&mut manifest.version),
                 name if IGNORED.contains(&name) => {}
                 name => {
-                    let message =
-                        format!("Error parsing file: Element {{{NAMESPACE}}}{name} invalid at this location in type Package");
+                    let message = format!(
+                        "Error parsing file: Element {{{NAMESPACE}}}{name} invalid at this location in type Package"
+                    );
                     return Err(Problem::new("INVALID_FORMAT", message).at(child));
                 }
             }
@@ -109,7 +110,10 @@ mod tests {
         assert_eq!(read.types[0].members, ["A__c", "B__c"]);
         assert_eq!((read.types[1].name.as_str(), read.version.as_str()), ("Layout", "66.0"));
         let again = Manifest::parse(read.file().as_bytes()).unwrap();
-        assert_eq!(again.types.iter().map(|t| &t.members).collect::<Vec<_>>(), read.types.iter().map(|t| &t.members).collect::<Vec<_>>());
+        assert_eq!(
+            again.types.iter().map(|t| &t.members).collect::<Vec<_>>(),
+            read.types.iter().map(|t| &t.members).collect::<Vec<_>>()
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use super::apply::Saved;
 use super::work::Effect;
-use super::{Mode, Node, Problem, Work, field, naming, render, types};
+use super::{Mode, Node, Problem, Work, field, naming, types};
 use crate::RecordId;
 use crate::schema::{Field, FieldType, NameField, ObjectId, ObjectType, Schema};
 use crate::xml::Element;
@@ -73,7 +73,10 @@ pub(super) fn takes_custom_fields(object: &ObjectType) -> bool {
 ///
 /// # Errors
 /// A part without a name.
-pub(super) fn parts<'e>(object: &str, element: &'e Element) -> Result<Vec<(&'static str, String, &'e Element)>, Problem> {
+pub(super) fn parts<'e>(
+    object: &str,
+    element: &'e Element,
+) -> Result<Vec<(&'static str, String, &'e Element)>, Problem> {
     let mut found = Vec::new();
     for child in &element.children {
         let Some(kind) = types::part_type(&child.name) else { continue };
@@ -127,9 +130,10 @@ pub(super) fn save(work: &mut Work<'_>, full_name: &str, element: &Element, mode
 }
 
 fn required<'e>(element: &'e Element, name: &str, what: &str) -> Result<&'e str, Problem> {
-    element.text_of(name).filter(|text| !text.is_empty()).ok_or_else(|| {
-        Problem::integrity(format!("Must specify a non-empty {what} for the CustomObject"))
-    })
+    element
+        .text_of(name)
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| Problem::integrity(format!("Must specify a non-empty {what} for the CustomObject")))
 }
 
 fn create(work: &mut Work<'_>, full_name: &str, element: &Element) -> Result<ObjectId, Problem> {
@@ -152,9 +156,8 @@ fn create(work: &mut Work<'_>, full_name: &str, element: &Element) -> Result<Obj
             ObjectType::custom_setting(full_name, label, prefix(b'a', work)?)
         }
         "c" => {
-            let plural = plural.ok_or_else(|| {
-                Problem::integrity("Must specify a non-empty pluralLabel for the CustomObject")
-            })?;
+            let plural = plural
+                .ok_or_else(|| Problem::integrity("Must specify a non-empty pluralLabel for the CustomObject"))?;
             let Some(name_field) = element.child("nameField") else {
                 let message = "Must specify a nameField of type Text or AutoNumber";
                 return Err(Problem::integrity(message));
@@ -190,9 +193,9 @@ fn create(work: &mut Work<'_>, full_name: &str, element: &Element) -> Result<Obj
 
 fn starting_number(element: &Element) -> Result<Option<u64>, Problem> {
     let Some(text) = element.child("nameField").and_then(|n| n.text_of("startingNumber")) else { return Ok(None) };
-    let number = text.parse().map_err(|_| {
-        Problem::new("INVALID_FORMAT", format!("'{text}' is not a valid value for the type xsd:int"))
-    })?;
+    let number = text
+        .parse()
+        .map_err(|_| Problem::new("INVALID_FORMAT", format!("'{text}' is not a valid value for the type xsd:int")))?;
     Ok(Some(number))
 }
 
@@ -224,11 +227,13 @@ fn check_sharing(object: Option<&ObjectType>, element: &Element) -> Result<(), P
     let given = element.children_named("fields").any(|f| f.text_of("type") == Some("MasterDetail"));
     let has = object.is_some_and(|o| o.enumerate().any(|(_, f)| f.relationship_order.is_some()));
     if (given || has) && model != "ControlledByParent" {
-        let message = format!("Cannot set sharingModel to {model} on a CustomObject with a MasterDetail relationship field");
+        let message =
+            format!("Cannot set sharingModel to {model} on a CustomObject with a MasterDetail relationship field");
         return Err(Problem::integrity(message));
     }
     if !given && !has && model == "ControlledByParent" && object.is_none_or(|o| o.custom) {
-        let message = "Cannot set sharingModel to ControlledByParent on a CustomObject without a MasterDetail relationship field";
+        let message =
+            "Cannot set sharingModel to ControlledByParent on a CustomObject without a MasterDetail relationship field";
         return Err(Problem::integrity(message));
     }
     Ok(())
@@ -375,9 +380,4 @@ pub(super) fn user_of(schema: &Schema, object: &ObjectType, name: &str) -> Optio
 fn mentions(source: &str, name: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     source.split(|c: char| !word(c)).any(|found| found.eq_ignore_ascii_case(name))
-}
-
-/// The file of an object, with all its parts, as a retrieve gives it.
-pub(super) fn file(org: &crate::Org, name: &str) -> Option<String> {
-    Some(render::object(org, name, None)?.sorted().file("CustomObject"))
 }

@@ -138,7 +138,8 @@ fn bitmap(controlling: &Field, with: &[String]) -> String {
     };
     let mut bytes = vec![0_u8; names.len().div_ceil(8).max(1)];
     for (at, name) in names.iter().enumerate() {
-        let checked = |w: &String| w == name || (w == "checked" && *name == "true") || (w == "unchecked" && *name == "false");
+        let checked =
+            |w: &String| w == name || (w == "checked" && *name == "true") || (w == "unchecked" && *name == "false");
         if with.iter().any(checked) {
             bytes[at / 8] |= 0x80 >> (at % 8);
         }

@@ -5,8 +5,8 @@ use super::work::Effect;
 use super::{Mode, Node, Problem, Work, naming};
 use crate::schema::{Field, FieldType, ObjectType, RecordType, Schema};
 use crate::store::Values;
-use crate::{RecordId, Value};
 use crate::xml::Element;
+use crate::{RecordId, Value};
 
 /// Elements of a `RecordType`.
 const ELEMENTS: &[&str] =

@@ -27,7 +27,8 @@ pub(super) fn component(org: &Org, kind: &str, full_name: &str) -> Option<Node> 
             match found.files.first() {
                 // Kept as it came: the file that tells of it is the one to be read.
                 Some(_) => {
-                    let (_, bytes) = found.files.iter().find(|(path, _)| path.ends_with("-meta.xml")).or(found.files.first())?;
+                    let (_, bytes) =
+                        found.files.iter().find(|(path, _)| path.ends_with("-meta.xml")).or(found.files.first())?;
                     Node::from_element(&crate::xml::parse(bytes).ok()?)
                 }
                 None => found.node.clone(),
@@ -42,11 +43,11 @@ pub(super) fn component(org: &Org, kind: &str, full_name: &str) -> Option<Node> 
 /// every one is, and the object's own settings.
 pub(super) fn object(org: &Org, name: &str, only: Option<&[(String, String)]>) -> Option<Node> {
     let (_, facts) = org.schema.find(name)?;
-    if facts.key_prefix.is_none() {
-        return None;
-    }
+    facts.key_prefix?;
     let mut node = Node::default();
-    let wanted = |kind: &str, part: &str| only.is_none_or(|only| only.iter().any(|(k, p)| k == kind && p.eq_ignore_ascii_case(part)));
+    let wanted = |kind: &str, part: &str| {
+        only.is_none_or(|only| only.iter().any(|(k, p)| k == kind && p.eq_ignore_ascii_case(part)))
+    };
     if only.is_none() {
         match org.metadata.get("CustomObject", &facts.name) {
             Some(saved) => node.members.extend(saved.node.members.clone()),
@@ -72,7 +73,8 @@ pub(super) fn object(org: &Org, name: &str, only: Option<&[(String, String)]>) -
             node.node("recordTypes", found.sorted());
         }
     }
-    for (kind, element) in types::OBJECT_PARTS.iter().filter(|(kind, _)| !matches!(*kind, "CustomField" | "RecordType")) {
+    for (kind, element) in types::OBJECT_PARTS.iter().filter(|(kind, _)| !matches!(*kind, "CustomField" | "RecordType"))
+    {
         for saved in org.metadata.of_kind(kind) {
             let Ok((object, part)) = naming::split(&saved.full_name) else { continue };
             if object == facts.name && wanted(kind, part) {

@@ -31,7 +31,7 @@ pub struct TypeInfo {
 }
 
 /// Types whose components stand in the file of an object, with the element that holds them.
-pub const OBJECT_PARTS: &[(&str, &str)] = &[
+pub(super) const OBJECT_PARTS: &[(&str, &str)] = &[
     ("CustomField", "fields"),
     ("RecordType", "recordTypes"),
     ("BusinessProcess", "businessProcesses"),
@@ -128,7 +128,12 @@ const TYPES: &[TypeInfo] = &[
     kept("PermissionSetGroup", "permissionsetgroups", "permissionsetgroup"),
     of("PlatformEventChannel", "platformEventChannels", "platformEventChannel", Handling::Acts),
     of("PlatformEventChannelMember", "platformEventChannelMembers", "platformEventChannelMember", Handling::Acts),
-    of("PlatformEventSubscriberConfig", "PlatformEventSubscriberConfigs", "platformEventSubscriberConfig", Handling::NotRun),
+    of(
+        "PlatformEventSubscriberConfig",
+        "PlatformEventSubscriberConfigs",
+        "platformEventSubscriberConfig",
+        Handling::NotRun,
+    ),
     kept("Profile", "profiles", "profile"),
     kept("ProfilePasswordPolicy", "profilePasswordPolicies", "profilePasswordPolicy"),
     kept("Queue", "queues", "queue"),

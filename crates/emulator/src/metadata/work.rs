@@ -48,6 +48,8 @@ pub(super) enum Effect {
     Convert { object: ObjectId, field: FieldId, to: Box<Field> },
     /// Rows are numbered from here.
     Number { object: ObjectId, field: FieldId, format: String, start: u64, existing: bool },
+    /// A roll-up summary is computed for every master.
+    RollUp { object: ObjectId, field: FieldId },
     /// The object's records are gone.
     Drop { object: ObjectId },
     /// A record that belongs to a component: a record type, a record of a custom metadata type.
@@ -170,17 +172,13 @@ impl Org {
         self.metadata.revision = before.revision + 1;
         self.settings.change_event_objects = selected;
         for effect in effects {
-            self.effect(effect);
+            self.effect(effect, context.now);
         }
-        super::wire::tell(self, &before);
+        super::events::follow(self);
     }
 
     /// Changes metadata: `change` works on a copy, which takes the org's place where it says so.
-    pub fn change_metadata<T>(
-        &mut self,
-        context: &WriteContext,
-        change: impl FnOnce(&mut Work<'_>) -> (bool, T),
-    ) -> T {
+    pub fn change_metadata<T>(&mut self, context: &WriteContext, change: impl FnOnce(&mut Work<'_>) -> (bool, T)) -> T {
         let mut work = Work::new(self, context);
         let (good, result) = change(&mut work);
         let finished = work.finish();
@@ -190,7 +188,7 @@ impl Org {
         result
     }
 
-    fn effect(&mut self, effect: Effect) {
+    fn effect(&mut self, effect: Effect, now: Millis) {
         match effect {
             Effect::Fill { object, field, value } => {
                 let kept = |row: &Row| Some(row.get(field)).filter(|v| !v.is_null());
@@ -213,6 +211,9 @@ impl Org {
                     });
                 }
                 table.set_auto_number(field, next.saturating_sub(1));
+            }
+            Effect::RollUp { object, field } => {
+                self.recalculate(object, field, now);
             }
             Effect::Drop { object } => self.store.table_mut(object).clear(),
             Effect::Put { object, id, values } => self.store.table_mut(object).put(id, Row::new(&values)),

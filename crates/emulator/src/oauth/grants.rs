@@ -1,38 +1,33 @@
-//! The token endpoint's flows.
+//! The token endpoint: which flow a request asks for, and the flows without a browser.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
-
-use super::jwt::Assertion;
-use super::{App, OauthError, PermittedUsers, User, by_id, by_username};
+use super::answer::{API_INSTANCE_URL, Answer, answer, identity_url, issue, sign};
+use super::client::{
+    active, app_not_found, authenticate, check_app, check_permitted, find_app, rate_exceeded, spend_login,
+    unknown_client,
+};
+use super::jwt::{Assertion, Audience};
+use super::password::{Entrance, Refusal, check_password};
+use super::{IpRule, OauthError, by_id, by_username, code, device, exchange, refresh};
 use crate::{Millis, Org};
 
-/// The grant type of the JWT bearer flow.
-const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+pub use super::client::ClientAuth;
 
-/// How a client said who it is.
-#[derive(Clone, Default)]
-pub struct ClientAuth {
-    /// Consumer key.
-    pub client_id: Option<String>,
-    /// Consumer secret.
-    pub client_secret: Option<String>,
-    /// Whether both came by HTTP Basic.
-    pub basic: bool,
-}
+/// Form parameters.
+pub type Form = HashMap<String, String>;
 
 /// A request for a token.
 pub struct Asked<'a> {
     /// Form parameters.
-    pub form: &'a HashMap<String, String>,
+    pub form: &'a Form,
     /// The client's own credentials.
     pub client: ClientAuth,
     /// Scheme and host the request came to: `http://127.0.0.1:8080`.
     pub origin: &'a str,
+    /// Where it came from.
+    pub ip: IpAddr,
 }
 
 /// Members of the answer, in order.
@@ -43,159 +38,122 @@ pub type Granted = Vec<(&'static str, String)>;
 /// # Errors
 /// The documented `error` and `error_description` pairs.
 pub fn token(org: &mut Org, asked: &Asked<'_>, now: Millis) -> Result<Granted, OauthError> {
-    match asked.form.get("grant_type").map(String::as_str) {
-        None | Some("") => Err(OauthError::missing("grant_type")),
-        Some(JWT_BEARER) => jwt_bearer(org, asked, now),
-        Some("client_credentials") => client_credentials(org, asked, now),
-        Some("password") => password(org, asked, now),
-        Some(_) => Err(OauthError::new("unsupported_grant_type", "grant type not supported")),
+    let get = |name: &str| asked.form.get(name).map(String::as_str).filter(|v| !v.is_empty());
+    match (get("grant_type"), get("response_type")) {
+        (None, Some("device_code")) => device::begin(org, asked, now),
+        (None, _) => Err(OauthError::missing("grant_type")),
+        (Some("urn:ietf:params:oauth:grant-type:jwt-bearer"), _) => jwt_bearer(org, asked, now),
+        (Some("urn:ietf:params:oauth:grant-type:token-exchange"), _) => exchange::exchange(org, asked, now),
+        (Some("authorization_code"), _) => code::exchange(org, asked, now),
+        (Some("refresh_token"), _) => refresh::refresh(org, asked, now),
+        (Some("device"), _) => device::poll(org, asked, now),
+        (Some("client_credentials"), _) => client_credentials(org, asked, now),
+        (Some("password"), _) => password(org, asked, now),
+        (Some(_), _) => Err(unsupported()),
     }
+}
+
+fn unsupported() -> OauthError {
+    OauthError::new("unsupported_grant_type", "grant type not supported")
 }
 
 fn jwt_bearer(org: &mut Org, asked: &Asked<'_>, now: Millis) -> Result<Granted, OauthError> {
     let text = asked.form.get("assertion").filter(|a| !a.is_empty()).ok_or_else(|| OauthError::missing("assertion"))?;
     let assertion = Assertion::parse(text)?;
-    let app = assertion.issuer().and_then(|key| org.access.app(key)).ok_or_else(unknown_client)?.clone();
+    let app = find_app(org, assertion.issuer().ok_or_else(unknown_client)?, now)?;
     let certificate = app.certificate.as_deref().ok_or_else(|| OauthError::grant("invalid assertion"))?;
     assertion.verify(certificate)?;
-    let host = asked.origin.split_once("://").map_or(asked.origin, |(_, host)| host);
-    assertion.check_audience(host)?;
+    let settings = &org.settings;
+    match assertion.audience(asked.host()) {
+        Audience::Own => {}
+        Audience::Login | Audience::Test if app.external_client_app => return Err(app_not_found()),
+        Audience::Login if !settings.sandbox || !settings.strict_audience => {}
+        Audience::Test if settings.sandbox || !settings.strict_audience => {}
+        // Which of the two texts is given when is unconfirmed.
+        Audience::Missing => return Err(OauthError::grant("Audience validation failed")),
+        _ => return Err(OauthError::grant("audience is invalid")),
+    }
     let expires_at = assertion.check_expiry(now)?;
     check_app(&app, app.jwt_bearer)?;
     let username = assertion.subject().ok_or_else(|| OauthError::grant("invalid assertion"))?;
-    let user = by_username(org, username);
-    let user = active(org, user)?;
-    check_permitted(&app, &user)?;
+    let user = active(org, by_username(org, username))?;
+    check_permitted(org, &app, &user)?;
+    asked.admit(org, &app, &user, now)?;
     if assertion.id().is_some_and(|jti| !org.access.spend_assertion(&app.client_id, jti, expires_at, now)) {
         return Err(OauthError::grant("invalid assertion"));
     }
     spend_login(org, &user, now)?;
-    let (id, access_token) = issue(org, &app, &user, asked, now);
+    let living = if org.settings.jwt_reuses_session { org.access.living(user.id, &app, &app.scope, now) } else { None };
+    let access_token = match living {
+        Some(token) => token,
+        None => issue(org, &app, &user, &app.scope, None, asked.origin, now),
+    };
     // These five and no others: no issued_at, no signature.
     Ok(vec![
         ("access_token", access_token),
         ("scope", app.scope),
         ("instance_url", asked.origin.to_owned()),
-        ("id", id),
+        ("id", identity_url(org, &user, asked.origin)),
         ("token_type", "Bearer".into()),
     ])
 }
 
 fn client_credentials(org: &mut Org, asked: &Asked<'_>, now: Millis) -> Result<Granted, OauthError> {
-    if ["login.salesforce.com", "test.salesforce.com"].iter().any(|host| asked.origin.ends_with(&format!("://{host}")))
-    {
+    if matches!(asked.host(), "login.salesforce.com" | "test.salesforce.com") {
         return Err(OauthError::grant("request not supported on this domain"));
     }
-    let app = authenticate(org, &asked.client)?;
+    let app = authenticate(org, &asked.client, asked.origin, now)?;
     check_app(&app, app.client_credentials)?;
     let user = app.run_as.ok_or_else(|| OauthError::grant("no client credentials user enabled"))?;
     let user = active(org, by_id(org, user))?;
+    asked.admit(org, &app, &user, now)?;
     spend_login(org, &user, now)?;
-    let (id, access_token) = issue(org, &app, &user, asked, now);
-    let issued_at = now.to_string();
-    Ok(vec![
-        ("access_token", access_token),
-        ("signature", sign(&app, &id, &issued_at)),
-        ("scope", app.scope),
-        ("instance_url", asked.origin.to_owned()),
-        ("id", id),
-        ("token_type", "Bearer".into()),
-        ("issued_at", issued_at),
-        ("api_instance_url", "https://api.salesforce.com".into()),
-    ])
+    let scope = app.scope.clone();
+    let what = Answer { scope: &scope, family: None, refresh_token: None, nonce: None, id_token: false };
+    let mut members = answer(org, &app, &user, asked.origin, now, what);
+    members.retain(|(name, _)| *name != "api_instance_url");
+    members.push(("api_instance_url", API_INSTANCE_URL.into()));
+    Ok(members)
 }
 
 fn password(org: &mut Org, asked: &Asked<'_>, now: Millis) -> Result<Granted, OauthError> {
-    let app = authenticate(org, &asked.client)?;
+    let app = authenticate(org, &asked.client, asked.origin, now)?;
+    if app.external_client_app {
+        return Err(unsupported());
+    }
     // Where the org blocks the flow, the answer is the same as for a wrong password.
     let failed = || OauthError::grant("authentication failure");
     if !org.settings.password_grant {
         return Err(failed());
     }
     check_app(&app, true)?;
+    if org.settings.org_locked {
+        return Err(OauthError::new("inactive_org", "organization is locked, closed, or suspended"));
+    }
     let username = asked.form.get("username").ok_or_else(|| OauthError::missing("username"))?;
     let given = asked.form.get("password").ok_or_else(|| OauthError::missing("password"))?;
-    let user = by_username(org, username).ok_or_else(failed)?;
-    let kept = org.access.passwords.get(&user.id).ok_or_else(failed)?;
-    if *given != format!("{}{}", kept.password, kept.security_token) {
-        return Err(failed());
-    }
-    let user = active(org, Some(user))?;
-    check_permitted(&app, &user)?;
-    spend_login(org, &user, now)?;
-    let (id, access_token) = issue(org, &app, &user, asked, now);
-    let issued_at = now.to_string();
+    let entrance = if app.ip_rule == IpRule::Relax { Entrance::RelaxedApi } else { Entrance::Api };
+    let user = check_password(org, username, given, now, asked.ip, entrance).map_err(|refusal| match refusal {
+        Refusal::RateExceeded => rate_exceeded(),
+        _ => failed(),
+    })?;
+    check_permitted(org, &app, &user)?;
+    let access_token = issue(org, &app, &user, &app.scope, None, asked.origin, now);
+    let (id, issued_at) = (identity_url(org, &user, asked.origin), now.to_string());
     Ok(vec![
         ("access_token", access_token),
         ("instance_url", asked.origin.to_owned()),
         ("token_type", "Bearer".into()),
         ("signature", sign(&app, &id, &issued_at)),
+        ("scope", app.scope),
         ("id", id),
         ("issued_at", issued_at),
     ])
 }
 
-fn unknown_client() -> OauthError {
-    OauthError::new("invalid_client_id", "client identifier invalid")
-}
-
-/// The app whose key and secret these are.
-pub(crate) fn authenticate(org: &Org, client: &ClientAuth) -> Result<App, OauthError> {
-    let key = client.client_id.as_deref().filter(|k| !k.is_empty()).ok_or_else(|| OauthError::missing("client_id"))?;
-    let app = org.access.app(key).ok_or_else(unknown_client)?;
-    let secret = client.client_secret.as_deref().ok_or_else(|| OauthError::missing("client_secret"))?;
-    if secret != app.client_secret {
-        let status = if client.basic { 401 } else { 400 };
-        return Err(OauthError::new("invalid_client", "invalid client credentials").status(status));
+impl Asked<'_> {
+    /// The host the request came to, with its port.
+    fn host(&self) -> &str {
+        self.origin.split_once("://").map_or(self.origin, |(_, host)| host)
     }
-    Ok(app.clone())
-}
-
-fn check_app(app: &App, flow_enabled: bool) -> Result<(), OauthError> {
-    if app.blocked {
-        return Err(OauthError::new("OAUTH_APP_BLOCKED", "this app is blocked by admin"));
-    }
-    if !flow_enabled {
-        return Err(OauthError::new("unauthorized_client", "grant type not enabled for this app"));
-    }
-    Ok(())
-}
-
-fn check_permitted(app: &App, user: &User) -> Result<(), OauthError> {
-    match &app.permitted_users {
-        PermittedUsers::Everybody => Ok(()),
-        PermittedUsers::Approved(users) if users.contains(&user.id) => Ok(()),
-        PermittedUsers::AdminApproved(users) if users.contains(&user.id) => Ok(()),
-        PermittedUsers::Approved(_) => Err(OauthError::grant("user hasn't approved this consumer")),
-        PermittedUsers::AdminApproved(_) => {
-            Err(OauthError::new("invalid_app_access", "user is not admin approved to access this app"))
-        }
-    }
-}
-
-fn active(org: &Org, user: Option<User>) -> Result<User, OauthError> {
-    user.filter(|u| u.is_active(org)).ok_or_else(|| OauthError::grant("user is not active"))
-}
-
-fn spend_login(org: &mut Org, user: &User, now: Millis) -> Result<(), OauthError> {
-    let most = org.settings.hourly_logins;
-    if org.access.spend_login(user.id, now, most) {
-        return Ok(());
-    }
-    Err(OauthError::new("rate_limit_exceeded", "login rate exceeded"))
-}
-
-fn issue(org: &mut Org, app: &App, user: &User, asked: &Asked<'_>, now: Millis) -> (String, String) {
-    let (org_id, session_ms) = (org.settings.org_id, org.settings.session_ms);
-    let id = format!("{}/id/{org_id}/{}", asked.origin, user.id);
-    (id, org.access.issue(org_id, user.id, app, now, session_ms))
-}
-
-/// Base64 of the HMAC-SHA256 of `id` and `issued_at`, keyed by the consumer secret.
-fn sign(app: &App, id: &str, issued_at: &str) -> String {
-    // HMAC takes a key of any length.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(app.client_secret.as_bytes()) else { return String::new() };
-    mac.update(id.as_bytes());
-    mac.update(issued_at.as_bytes());
-    STANDARD.encode(mac.finalize().into_bytes())
 }

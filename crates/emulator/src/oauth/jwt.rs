@@ -56,21 +56,42 @@ impl<'a> Assertion<'a> {
             .map_err(|_| invalid())
     }
 
-    /// Checks `aud`: the public login host, or the host the request was sent to; with or without scheme and
-    /// trailing slash.
-    pub(super) fn check_audience(&self, request_host: &str) -> Result<(), OauthError> {
-        let accepted = |audience: &str| {
-            let host =
-                audience.strip_prefix("https://").or_else(|| audience.strip_prefix("http://")).unwrap_or(audience);
-            let host = host.strip_suffix('/').unwrap_or(host);
-            host.eq_ignore_ascii_case("login.salesforce.com") || same_host(host, request_host)
+    /// Whom the assertion is for, as seen from the host the request was sent to; with or without scheme and trailing
+    /// slash. Of several audiences the best is taken.
+    pub(super) fn audience(&self, request_host: &str) -> Audience {
+        let kind = |audience: &str| {
+            let host = bare_host(audience);
+            if same_host(host, request_host) {
+                Audience::Own
+            } else if host.eq_ignore_ascii_case("login.salesforce.com") {
+                Audience::Login
+            } else if host.eq_ignore_ascii_case("test.salesforce.com") {
+                Audience::Test
+            } else {
+                Audience::Other
+            }
         };
-        let fits = match self.claims.get("aud") {
+        match self.claims.get("aud") {
+            None | Some(Json::Null) => Audience::Missing,
+            Some(Json::String(audience)) => kind(audience),
+            Some(Json::Array(several)) => {
+                several.iter().filter_map(Json::as_str).map(kind).min().unwrap_or(Audience::Other)
+            }
+            Some(_) => Audience::Other,
+        }
+    }
+
+    /// Whether an assertion of a client about itself is for this org's token endpoint.
+    pub(super) fn is_for_token_endpoint(&self, origin: &str) -> bool {
+        let accepted = |audience: &str| {
+            let audience = bare_host(audience);
+            same_host(audience.strip_suffix("/services/oauth2/token").unwrap_or(audience), bare_host(origin))
+        };
+        match self.claims.get("aud") {
             Some(Json::String(audience)) => accepted(audience),
             Some(Json::Array(several)) => several.iter().filter_map(Json::as_str).any(accepted),
             _ => false,
-        };
-        if fits { Ok(()) } else { Err(OauthError::grant("audience is invalid")) }
+        }
     }
 
     /// The assertion's own id, where it has one: it can be used once only.
@@ -90,6 +111,25 @@ impl<'a> Assertion<'a> {
         let ms = if exp >= MILLISECONDS_FROM { exp } else { exp * 1000.0 };
         if ms > now as f64 { Ok(ms as Millis) } else { Err(OauthError::grant("assertion expired")) }
     }
+}
+
+/// Whom an assertion is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Audience {
+    /// The host the request was sent to.
+    Own,
+    /// `login.salesforce.com`.
+    Login,
+    /// `test.salesforce.com`.
+    Test,
+    Other,
+    Missing,
+}
+
+/// Without scheme and trailing slash.
+fn bare_host(url: &str) -> &str {
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or(url);
+    host.strip_suffix('/').unwrap_or(host)
 }
 
 /// The same host and port; the names of the loopback interface are one host.
@@ -121,23 +161,31 @@ mod tests {
 
     #[test]
     fn audiences() {
-        for (audience, fits) in [
-            (json!("https://login.salesforce.com"), true),
-            (json!("https://login.salesforce.com/"), true),
-            (json!("login.salesforce.com"), true),
-            (json!("http://127.0.0.1:8080"), true),
-            (json!("http://localhost:8080/"), true),
-            (json!("https://127.0.0.1:8080"), true),
-            (json!("http://127.0.0.1:8081"), false),
-            (json!("https://test.salesforce.com"), false),
-            (json!("https://login.salesforce.com/services/oauth2/token"), false),
-            (json!(["x", "https://login.salesforce.com"]), true),
-            (json!(7), false),
-            (json!(""), false),
+        for (audience, expected) in [
+            (json!("https://login.salesforce.com"), Audience::Login),
+            (json!("https://login.salesforce.com/"), Audience::Login),
+            (json!("login.salesforce.com"), Audience::Login),
+            (json!("http://127.0.0.1:8080"), Audience::Own),
+            (json!("http://localhost:8080/"), Audience::Own),
+            (json!("https://127.0.0.1:8080"), Audience::Own),
+            (json!("http://127.0.0.1:8081"), Audience::Other),
+            (json!("https://test.salesforce.com"), Audience::Test),
+            (json!("https://login.salesforce.com/services/oauth2/token"), Audience::Other),
+            (json!(["x", "https://login.salesforce.com"]), Audience::Login),
+            (json!(7), Audience::Other),
+            (json!(""), Audience::Other),
         ] {
-            assert_eq!(with(json!({ "aud": audience })).check_audience("127.0.0.1:8080").is_ok(), fits, "{audience}");
+            assert_eq!(with(json!({ "aud": audience })).audience("127.0.0.1:8080"), expected, "{audience}");
         }
-        assert!(with(json!({})).check_audience("127.0.0.1:8080").is_err());
+        assert_eq!(with(json!({})).audience("127.0.0.1:8080"), Audience::Missing);
+        for (audience, fits) in [
+            ("http://127.0.0.1:8080/services/oauth2/token", true),
+            ("http://127.0.0.1:8080", true),
+            ("https://login.salesforce.com", false),
+        ] {
+            let found = with(json!({ "aud": audience })).is_for_token_endpoint("http://127.0.0.1:8080");
+            assert_eq!(found, fits, "{audience}");
+        }
     }
 
     #[test]

@@ -1,23 +1,24 @@
 //! What a Bulk 2.0 query job keeps: rows as they were, and how to write them as CSV.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
-use std::ops::Range;
 use std::sync::Arc;
 
 use tidegate_soql::ast::{FieldSet, Query, SelectItem};
 
 use super::QueryOptions;
 use super::error::{from_parser, malformed};
-use super::expr::{Column, Expr, Record, label, read_at};
+use super::expr::{At, Column, Expr, Record, label, read_at};
 use super::plan::{Shape, plan};
 use super::run::{calendar, env, rows};
 use super::select::{Out, Show};
-use super::text::{push_bare, push_instant, push_time};
 use super::value::Cell;
+use crate::formula::{FormulaColumn, fill};
 use crate::schema::{FieldType, ObjectId, Schema};
 use crate::store::Row;
 use crate::{ApiError, Org, RecordId};
+
+mod csv;
+mod forms;
 
 /// The result of a Bulk query: rows held as they were when it ran, their related parents' rows too.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct BulkSelection {
     records: Vec<(RecordId, Arc<Row>)>,
     /// For each parent that is shown, the parent of each record.
     parents: Vec<Vec<Option<Parent>>>,
+    /// The relationships of the SELECT list by their paths, and which of the parents each leads to.
+    paths: Vec<(String, usize)>,
 }
 
 #[derive(Debug)]
@@ -66,27 +69,38 @@ fn select(org: &Org, text: &str, options: &QueryOptions, read: bool) -> Result<B
     let Shape::Rows(fields) = &plan.shape else {
         return Err(unsupported("Aggregate queries are not supported in Bulk Query"));
     };
-    let mut flat = Vec::new();
-    flatten(fields, "", &mut flat)?;
-    let slots: Vec<usize> =
-        flat.iter().map(|(_, c)| c.column.slot).filter(|s| *s != 0).collect::<BTreeSet<_>>().into_iter().collect();
+    let (mut flat, mut paths) = (Vec::new(), Vec::new());
+    flatten(fields, "", &mut flat, &mut paths)?;
+    let shown = flat.iter().map(|(_, c)| c.column.slot).chain(paths.iter().map(|(_, slot)| *slot));
+    let slots: Vec<usize> = shown.filter(|s| *s != 0).collect::<BTreeSet<_>>().into_iter().collect();
+    let place = |slot: usize| slots.iter().position(|s| *s == slot);
+    let paths = paths.into_iter().filter_map(|(path, slot)| Some((path, place(slot)?))).collect();
     let (header, mut columns): (Vec<_>, Vec<_>) = flat.into_iter().unzip();
     for column in &mut columns {
-        column.parent = slots.iter().position(|s| *s == column.column.slot);
+        column.parent = place(column.column.slot);
     }
     let found = if read { rows(env.world, &plan, None) } else { Vec::new() };
+    // Formulas are computed now, for the rows are written when the records may have changed.
+    let context = env.world.formulas.context(env.world.schema, env.world.store);
+    let formulas_at = |slot: usize| -> Vec<FormulaColumn> {
+        let at = columns.iter().filter(|c| c.column.slot == slot).map(|c| &c.column.at);
+        at.filter_map(|at| if let At::Formula(formula) = at { Some(formula.clone()) } else { None }).collect()
+    };
     let parents = slots
         .iter()
         .map(|slot| {
+            let formulas = formulas_at(*slot);
             let parent = |r: &Record<'_>| {
                 let p = env.world.slot(&plan.source, *r, *slot)?;
-                Some(Parent { object: p.object, id: p.id, row: Arc::clone(p.row) })
+                Some(Parent { object: p.object, id: p.id, row: fill(&context, &formulas, p.id, p.row) })
             };
             found.iter().map(parent).collect()
         })
         .collect();
-    let records = found.iter().map(|r| (r.id, Arc::clone(r.row))).collect();
-    Ok(BulkSelection { schema: Arc::clone(&org.schema), object: plan.source.object, header, columns, records, parents })
+    let formulas = formulas_at(0);
+    let records = found.iter().map(|r| (r.id, fill(&context, &formulas, r.id, r.row))).collect();
+    let (schema, object) = (Arc::clone(&org.schema), plan.source.object);
+    Ok(BulkSelection { schema, object, header, columns, records, parents, paths })
 }
 
 impl BulkSelection {
@@ -110,83 +124,20 @@ impl BulkSelection {
         self.records.is_empty()
     }
 
-    /// Writes the header line, every name in quotes.
-    pub fn write_header(&self, delimiter: u8, line_ending: &str, out: &mut Vec<u8>) {
-        for (n, name) in self.header.iter().enumerate() {
-            if n > 0 {
-                out.push(delimiter);
+    /// A record, or the parent of it at this place.
+    fn record(&self, n: usize, parent: Option<usize>) -> Option<Record<'_>> {
+        match parent {
+            None => self.records.get(n).map(|(id, row)| Record { object: self.object, id: *id, row }),
+            Some(parent) => {
+                let found = self.parents.get(parent)?.get(n)?.as_ref()?;
+                Some(Record { object: found.object, id: found.id, row: &found.row })
             }
-            out.push(b'"');
-            out.extend_from_slice(name.as_bytes());
-            out.push(b'"');
         }
-        out.extend_from_slice(line_ending.as_bytes());
     }
 
-    /// Writes these rows as CSV lines: every value in quotes, quotes doubled, no value as `""`. Rows beyond the end
-    /// are left out.
-    pub fn write_rows(&self, range: Range<usize>, delimiter: u8, line_ending: &str, out: &mut Vec<u8>) {
-        let end = range.end.min(self.records.len());
-        let mut line = String::new();
-        for n in range.start.min(end)..end {
-            let Some((id, row)) = self.records.get(n) else { return };
-            let base = Record { object: self.object, id: *id, row };
-            line.clear();
-            for (at, column) in self.columns.iter().enumerate() {
-                if at > 0 {
-                    line.push(char::from(delimiter));
-                }
-                let record = match column.parent {
-                    None => Some(base),
-                    Some(parent) => {
-                        let found = self.parents.get(parent).and_then(|all| all.get(n)).and_then(Option::as_ref);
-                        found.map(|p| Record { object: p.object, id: p.id, row: &p.row })
-                    }
-                };
-                let mut cell = record.map_or(Cell::Null, |r| read_at(&self.schema, r, &column.column.at));
-                if column.label {
-                    cell = label(&self.schema, &column.column, cell);
-                }
-                line.push('"');
-                push_cell(&mut line, cell, column.show);
-                line.push('"');
-            }
-            line.push_str(line_ending);
-            out.extend_from_slice(line.as_bytes());
-        }
-    }
-}
-
-fn push_cell(out: &mut String, cell: Cell<'_>, show: Show) {
-    if let Show::Formatted(ty) = show {
-        return push_text(out, &super::format::formatted(cell, ty));
-    }
-    match cell {
-        Cell::Null if show == Show::Plain(FieldType::Boolean) => out.push_str("false"),
-        Cell::Null => {}
-        Cell::Text(text) => push_text(out, text),
-        Cell::Bool(_) | Cell::Int(_) | Cell::Decimal(_) | Cell::Float(_) => push_bare(out, cell, show),
-        Cell::Date(date) => {
-            let _ = write!(out, "{date}");
-        }
-        Cell::DateTime(ms) => {
-            push_instant(out, ms);
-            out.push('Z');
-        }
-        Cell::Time(ms) => {
-            push_time(out, i64::from(ms));
-            out.push('Z');
-        }
-        Cell::Id(id) => out.extend(id.to_18().iter().map(|b| char::from(*b))),
-    }
-}
-
-fn push_text(out: &mut String, text: &str) {
-    for (n, part) in text.split('"').enumerate() {
-        if n > 0 {
-            out.push_str("\"\"");
-        }
-        out.push_str(part);
+    fn cell(&self, n: usize, column: &BulkColumn) -> Cell<'_> {
+        let cell = self.record(n, column.parent).map_or(Cell::Null, |r| read_at(&self.schema, r, &column.column.at));
+        if column.label { label(&self.schema, &column.column, cell) } else { cell }
     }
 }
 
@@ -248,7 +199,12 @@ fn expand_standard(schema: &Schema, query: &mut Query) {
 }
 
 /// The members of a record and its parents side by side.
-fn flatten(fields: &[Out], prefix: &str, flat: &mut Vec<(String, BulkColumn)>) -> Result<(), ApiError> {
+fn flatten(
+    fields: &[Out],
+    prefix: &str,
+    flat: &mut Vec<(String, BulkColumn)>,
+    paths: &mut Vec<(String, usize)>,
+) -> Result<(), ApiError> {
     for field in fields {
         match field {
             Out::Value { show: Show::Blob, .. } => {
@@ -266,7 +222,10 @@ fn flatten(fields: &[Out], prefix: &str, flat: &mut Vec<(String, BulkColumn)>) -
             Out::Compound { .. } => {
                 return Err(unsupported("Selecting compound data not supported in Bulk Query"));
             }
-            Out::Parent { key, fields, .. } => flatten(fields, &format!("{prefix}{key}."), flat)?,
+            Out::Parent { key, slot, fields, .. } => {
+                paths.push((format!("{prefix}{key}"), *slot));
+                flatten(fields, &format!("{prefix}{key}."), flat, paths)?;
+            }
             Out::TypeOf { .. } => return Err(unsupported("TYPEOF is not supported in Bulk Query")),
             Out::Children(_) => {
                 let message = "Aggregate Relationships not supported in Bulk V2 Query with CSV content type";

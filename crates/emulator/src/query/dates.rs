@@ -17,6 +17,8 @@ pub(crate) struct Calendar {
     pub(crate) fiscal_month: i8,
     /// A fiscal year is named by the calendar year in which it starts, rather than the one in which it ends.
     pub(crate) fiscal_named_by_start: bool,
+    /// What formula fields are computed for.
+    pub(crate) formulas: crate::formula::Session,
 }
 
 impl Calendar {
@@ -33,6 +35,7 @@ impl Calendar {
         };
         Self {
             today: instant.to_zoned(zone.clone()).date(),
+            formulas: crate::formula::Session::new(crate::RecordId::from_bytes([b'0'; 15]), now, zone.clone()),
             zone,
             week_start: if sunday { Weekday::Sunday } else { Weekday::Monday },
             fiscal_month: 1,

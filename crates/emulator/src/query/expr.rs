@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use super::datefn::{DateFn, Fiscal};
 use super::value::{Cell, Kind};
 use crate::RecordId;
+use crate::formula::{FormulaColumn, Session};
 use crate::schema::{Field, FieldId, FieldType, ObjectId, Schema};
 use crate::store::{Row, Store};
 use crate::value::ValueRef;
@@ -24,6 +25,7 @@ pub(crate) struct Record<'a> {
 pub(crate) struct World<'a> {
     pub(crate) schema: &'a Schema,
     pub(crate) store: &'a Store,
+    pub(crate) formulas: &'a Session,
 }
 
 /// The object of a FROM and the parents that its query reads: a parent's place is its index plus one, 0 is the
@@ -58,6 +60,8 @@ pub(crate) enum At {
     ByObject(Vec<(ObjectId, FieldId)>),
     /// The name of the record's object (`Owner.Type`).
     TypeName,
+    /// A formula field, computed when it is read.
+    Formula(FormulaColumn),
 }
 
 /// A field at the end of a path.
@@ -140,7 +144,12 @@ impl<'a> World<'a> {
 
     /// A value of this record.
     pub(crate) fn read_at(&self, record: Record<'a>, at: &At) -> Cell<'a> {
-        read_at(self.schema, record, at)
+        match at {
+            At::Formula(column) => {
+                Cell::from(self.formulas.read(self.schema, self.store, column, record.id, record.row))
+            }
+            at => read_at(self.schema, record, at),
+        }
     }
 
     /// A column's value, seen from the record of the FROM object; null where a parent is missing.
@@ -174,7 +183,7 @@ impl<'a> World<'a> {
     }
 }
 
-/// A value of a record.
+/// A value of a record. A formula's is looked for in the row, where [`crate::formula::fill`] put it.
 pub(crate) fn read_at<'a>(schema: &'a Schema, record: Record<'a>, at: &At) -> Cell<'a> {
     match at {
         At::Id => Cell::Id(record.id),
@@ -187,21 +196,28 @@ pub(crate) fn read_at<'a>(schema: &'a Schema, record: Record<'a>, at: &At) -> Ce
             None => Cell::Null,
         },
         At::TypeName => Cell::Text(&schema.object(record.object).name),
+        At::Formula(column) => cell(record.row, column.field),
     }
 }
 
 /// A stored value.
 pub(crate) fn cell(row: &Row, field: FieldId) -> Cell<'_> {
-    match row.get_ref(field) {
-        ValueRef::Null => Cell::Null,
-        ValueRef::Text(text) => Cell::Text(text),
-        ValueRef::Bool(b) => Cell::Bool(b),
-        ValueRef::Int(n) => Cell::Int(n),
-        ValueRef::Decimal(d) => Cell::Decimal(d),
-        ValueRef::Date(d) => Cell::Date(d),
-        ValueRef::DateTime(ms) => Cell::DateTime(ms),
-        ValueRef::Time(ms) => Cell::Time(ms),
-        ValueRef::Id(id) => Cell::Id(id),
+    Cell::from(row.get_ref(field))
+}
+
+impl<'a> From<ValueRef<'a>> for Cell<'a> {
+    fn from(value: ValueRef<'a>) -> Self {
+        match value {
+            ValueRef::Null => Cell::Null,
+            ValueRef::Text(text) => Cell::Text(text),
+            ValueRef::Bool(b) => Cell::Bool(b),
+            ValueRef::Int(n) => Cell::Int(n),
+            ValueRef::Decimal(d) => Cell::Decimal(d),
+            ValueRef::Date(d) => Cell::Date(d),
+            ValueRef::DateTime(ms) => Cell::DateTime(ms),
+            ValueRef::Time(ms) => Cell::Time(ms),
+            ValueRef::Id(id) => Cell::Id(id),
+        }
     }
 }
 

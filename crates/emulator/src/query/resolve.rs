@@ -254,7 +254,7 @@ impl<'q> Resolver<'q> {
                 self.objects_at(hop.from).iter().map(|object| self.schema.object(*object).field_at(*id)).collect()
             }
             At::ByObject(fields) => fields.iter().map(|(o, id)| self.schema.object(*o).field_at(*id)).collect(),
-            At::Id | At::TypeName => Vec::new(),
+            At::Id | At::TypeName | At::Formula(_) => Vec::new(),
         };
         let mut objects: Vec<ObjectId> = Vec::new();
         for name in fields.iter().flat_map(|f| &f.reference_to) {
@@ -311,6 +311,10 @@ impl<'q> Resolver<'q> {
 /// The column of a field of an object at this place.
 pub(crate) fn own_column(schema: &Schema, object: ObjectId, slot: usize, id: FieldId) -> Column {
     let field = schema.object(object).field_at(id);
-    let at = if field.ty == FieldType::Id { At::Id } else { At::Field(id) };
+    let at = match crate::formula::column(schema, object, id) {
+        Some(formula) => At::Formula(formula),
+        None if field.ty == FieldType::Id => At::Id,
+        None => At::Field(id),
+    };
     Column { slot, at, name: field.name.clone(), ty: field.ty, field: Some((object, id)) }
 }

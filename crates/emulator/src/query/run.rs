@@ -184,7 +184,7 @@ pub(crate) fn page_size(asked: Option<usize>) -> usize {
 }
 
 pub(crate) fn env<'a>(org: &'a Org, calendar: &'a Calendar, options: &QueryOptions, all: bool) -> Env<'a> {
-    let world = World { schema: &org.schema, store: &org.store };
+    let world = World { schema: &org.schema, store: &org.store, formulas: &calendar.formulas };
     Env { world, calendar, all, user: options.user, version: options.version }
 }
 
@@ -208,6 +208,7 @@ pub(crate) fn calendar(schema: &Schema, store: &Store, options: &QueryOptions) -
     let zone = text("User", Some(options.user), "TimeZoneSidKey");
     let locale = text("User", Some(options.user), "LocaleSidKey");
     let mut calendar = Calendar::new(options.now, zone.as_deref(), locale.as_deref());
+    calendar.formulas = crate::formula::Session::new(options.user, options.now, calendar.zone().clone());
     if let Some(month) = text("Organization", None, "FiscalYearStartMonth").and_then(|m| m.parse().ok())
         && (1..=12).contains(&month)
     {

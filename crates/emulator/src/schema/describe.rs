@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{Blanks, Field, FieldType, ObjectFlags, ObjectType, PicklistValue, RecordType, Schema};
 
 /// The record type of records whose object has no other. Ids of this kind are the same in every org.
-const MASTER_RECORD_TYPE: &str = "012000000000000AAA";
+pub const MASTER_RECORD_TYPE: &str = "012000000000000AAA";
 
 /// Members of `urls` that only a describe has and the global list has not.
 const DESCRIBE_ONLY_URLS: [&str; 4] = ["defaultValues", "uiDetailTemplate", "uiEditTemplate", "uiNewRecord"];

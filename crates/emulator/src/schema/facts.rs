@@ -132,13 +132,7 @@ fn read_line(object: &mut ObjectType, line: &str) -> Result<(), String> {
             let value = plain(parts.next().unwrap_or_default());
             let label = parts.next().map_or_else(|| value.clone(), plain);
             let valid_for = parts.next().map(str::to_owned);
-            field.picklist.push(PicklistValue {
-                active,
-                default_value,
-                label,
-                valid_for,
-                ..PicklistValue::new(value)
-            });
+            field.picklist.push(PicklistValue { active, default_value, label, valid_for, ..PicklistValue::new(value) });
             return Ok(());
         }
     }
@@ -398,7 +392,13 @@ fn render_field(out: &mut String, field: &Field) {
     if let Some(order) = field.relationship_order {
         attributes.push(format!("order={order}"));
     }
-    let line = format!("field {} | {}{size} | {} | {}", field.name, field.ty.name(), on_a_line(&field.label), attributes.join(" "));
+    let line = format!(
+        "field {} | {}{size} | {} | {}",
+        field.name,
+        field.ty.name(),
+        on_a_line(&field.label),
+        attributes.join(" ")
+    );
     push(out, format_args!("{}", line.trim_end_matches([' ', '|'])));
     for value in &field.picklist {
         let mark = if value.default_value {

@@ -11,12 +11,13 @@ pub mod custom;
 pub mod describe;
 pub mod facts;
 mod field;
+mod files;
 mod standard;
 
+pub use crate::metadata::import;
 pub use calculated::{Blanks, FORMULA_TEXT, FilterOperation, Formula, RollUp, RollUpFilter, RollUpOperation};
 pub use custom::{LONG_TEXT, NameField, format_auto_number};
 pub use field::{Field, FieldType, PicklistValue};
-pub use crate::metadata::import;
 pub use standard::standard;
 
 /// An object's place in [`Schema::objects`]. Stable while the org lives.
@@ -180,6 +181,7 @@ impl Schema {
     /// here that point to it are entered in its own list, unless the facts already have them.
     pub fn put(&mut self, mut object: ObjectType) -> ObjectId {
         object.index();
+        files::admit(self, &mut object);
         for other in &self.objects {
             for (name, child) in other.child_relationships() {
                 if name.eq_ignore_ascii_case(&object.name) && !other.name.eq_ignore_ascii_case(&object.name) {

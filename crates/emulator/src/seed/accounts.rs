@@ -43,12 +43,12 @@ const CHAIN: u64 = 14;
 const EIGHTEEN_DIGITS: i64 = 999_999_999_999_999_999;
 
 pub(super) fn fill(making: &Making, org: &mut Org) -> Result<(), ApiError> {
-    let mut sheet = making.sheet(org, "Account")?;
+    let sheet = making.sheet(org, "Account")?;
     let c = AccountColumns::of(&sheet)?;
     let billing = AddressColumns::of(&sheet, "Billing")?;
     let shipping = AddressColumns::of(&sheet, "Shipping")?;
-    for place in 0..making.counts.accounts {
-        let rng = &mut making.rng(&sheet, place);
+    making.each(org, &sheet, making.counts.accounts, |sheet, _, place| {
+        let rng = &mut making.rng(sheet, place);
         let language = making.words.language(rng);
         let name = match rng.below(40) {
             0 => making.awkward_line(rng).to_owned(),
@@ -68,9 +68,9 @@ pub(super) fn fill(making: &Making, org: &mut Org) -> Result<(), ApiError> {
             _ => rng.one_in(5).then_some(place - in_block + rng.below(CHAIN)),
         };
         sheet.link(c.parent, parent.map(|at| making.id(b"001", live(at))));
-        billing.fill(&mut sheet, language, rng);
+        billing.fill(sheet, language, rng);
         if rng.chance(30) {
-            shipping.fill(&mut sheet, language, rng);
+            shipping.fill(sheet, language, rng);
         }
         if rng.chance(90) {
             sheet.text(c.phone, phone(rng));
@@ -137,7 +137,7 @@ pub(super) fn fill(making: &Making, org: &mut Org) -> Result<(), ApiError> {
             sheet.number(c.longitude, rng.below(360_000_000) as i64 - 180_000_000);
         }
         let audit = making.audit(place, making.counts.accounts, rng);
-        sheet.put(&mut org.store, &audit);
-    }
+        Some(audit)
+    });
     Ok(())
 }

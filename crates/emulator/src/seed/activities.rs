@@ -28,10 +28,10 @@ columns!(TaskColumns {
 });
 
 pub(super) fn tasks(making: &Making, org: &mut Org) -> Result<(), ApiError> {
-    let mut sheet = making.sheet(org, "Task")?;
+    let sheet = making.sheet(org, "Task")?;
     let c = TaskColumns::of(&sheet)?;
-    for place in 0..making.counts.tasks {
-        let rng = &mut making.rng(&sheet, place);
+    making.each(org, &sheet, making.counts.tasks, |sheet, org, place| {
+        let rng = &mut making.rng(sheet, place);
         let (who, what) = about(making, rng);
         sheet.link(c.who, who);
         sheet.link(c.what, what);
@@ -68,8 +68,8 @@ pub(super) fn tasks(making: &Making, org: &mut Org) -> Result<(), ApiError> {
             sheet.set(c.reminder, Value::DateTime(audit.created + DAY));
             sheet.flag(c.reminder_set, true);
         }
-        sheet.put(&mut org.store, &audit);
-    }
+        Some(audit)
+    });
     Ok(())
 }
 
@@ -108,10 +108,10 @@ columns!(EventColumns {
 
 pub(super) fn events(making: &Making, org: &mut Org) -> Result<(), ApiError> {
     const MINUTE: i64 = 60 * SECOND;
-    let mut sheet = making.sheet(org, "Event")?;
+    let sheet = making.sheet(org, "Event")?;
     let c = EventColumns::of(&sheet)?;
-    for place in 0..making.counts.events {
-        let rng = &mut making.rng(&sheet, place);
+    making.each(org, &sheet, making.counts.events, |sheet, org, place| {
+        let rng = &mut making.rng(sheet, place);
         let (who, what) = about(making, rng);
         sheet.link(c.who, who);
         sheet.link(c.what, what);
@@ -146,7 +146,7 @@ pub(super) fn events(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         sheet.link(c.owner, Some(making.any_owner(rng)));
         sheet.flag(c.private, rng.one_in(20));
         let audit = making.audit(place, making.counts.events, rng);
-        sheet.put(&mut org.store, &audit);
-    }
+        Some(audit)
+    });
     Ok(())
 }

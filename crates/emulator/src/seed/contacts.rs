@@ -48,13 +48,13 @@ const DAYS: [Date; 6] =
     [date(1700, 1, 1), date(4000, 12, 31), date(1900, 2, 28), date(2000, 2, 29), date(1752, 9, 3), date(1969, 12, 31)];
 
 pub(super) fn fill(making: &Making, org: &mut Org) -> Result<(), ApiError> {
-    let mut sheet = making.sheet(org, "Contact")?;
+    let sheet = making.sheet(org, "Contact")?;
     let c = ContactColumns::of(&sheet)?;
     let mailing = AddressColumns::of(&sheet, "Mailing")?;
     let other = AddressColumns::of(&sheet, "Other")?;
     let long = making.long_text(LONG_TEXT as usize);
-    for place in 0..making.counts.contacts {
-        let rng = &mut making.rng(&sheet, place);
+    making.each(org, &sheet, making.counts.contacts, |sheet, _, place| {
+        let rng = &mut making.rng(sheet, place);
         let language = making.words.language(rng);
         if rng.chance(96) {
             sheet.link(c.account, making.any_account(rng));
@@ -72,10 +72,10 @@ pub(super) fn fill(making: &Making, org: &mut Org) -> Result<(), ApiError> {
             sheet.pick(c.salutation, rng);
         }
         if rng.chance(75) {
-            mailing.fill(&mut sheet, language, rng);
+            mailing.fill(sheet, language, rng);
         }
         if rng.one_in(15) {
-            other.fill(&mut sheet, language, rng);
+            other.fill(sheet, language, rng);
         }
         if rng.chance(70) {
             sheet.text(c.phone, phone(rng));
@@ -141,8 +141,8 @@ pub(super) fn fill(making: &Making, org: &mut Org) -> Result<(), ApiError> {
             sheet.text(c.biography, making.remark(rng));
         }
         let audit = making.audit(place, making.counts.contacts, rng);
-        sheet.put(&mut org.store, &audit);
-    }
+        Some(audit)
+    });
     Ok(())
 }
 

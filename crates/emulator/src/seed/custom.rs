@@ -52,12 +52,11 @@ pub(super) fn fill(making: &Making, org: &mut Org) -> Result<(), ApiError> {
 }
 
 fn shipments(making: &Making, org: &mut Org) -> Result<(), ApiError> {
-    let mut sheet = making.sheet(org, "Shipment__c")?;
+    let sheet = making.sheet(org, "Shipment__c")?;
     let c = ShipmentColumns::of(&sheet)?;
-    for place in 0..making.counts.shipments {
-        let rng = &mut making.rng(&sheet, place);
-        let number = org.store.table_mut(sheet.object).next_auto_number(c.name);
-        sheet.text(c.name, format_auto_number("SHP-{000000}", number));
+    making.each(org, &sheet, making.counts.shipments, |sheet, _, place| {
+        let rng = &mut making.rng(sheet, place);
+        sheet.text(c.name, format_auto_number("SHP-{000000}", place + 1));
         sheet.link(c.owner, Some(making.any_owner(rng)));
         sheet.link(c.account, making.any_account(rng));
         if rng.chance(60) {
@@ -84,20 +83,20 @@ fn shipments(making: &Making, org: &mut Org) -> Result<(), ApiError> {
             sheet.number(c.latitude, rng.below(18_000_000_000) as i64 - 9_000_000_000);
             sheet.number(c.longitude, rng.below(36_000_000_000) as i64 - 18_000_000_000);
         }
-        sheet.put(&mut org.store, &audit);
-    }
+        Some(audit)
+    });
     Ok(())
 }
 
 fn lines(making: &Making, org: &mut Org) -> Result<(), ApiError> {
-    let mut sheet = making.sheet(org, "Shipment_Line__c")?;
+    let sheet = making.sheet(org, "Shipment_Line__c")?;
     let c = LineColumns::of(&sheet)?;
     let shipments = making.counts.shipments;
     if shipments == 0 {
         return Ok(());
     }
-    for place in 0..making.counts.lines {
-        let rng = &mut making.rng(&sheet, place);
+    making.each(org, &sheet, making.counts.lines, |sheet, _, place| {
+        let rng = &mut making.rng(sheet, place);
         sheet.text(c.name, one(&making.words.product, rng));
         // Two lines a shipment on average, some with many.
         let shipment = if rng.one_in(20) { rng.below(shipments) / 10 } else { rng.below(shipments) };
@@ -111,17 +110,17 @@ fn lines(making: &Making, org: &mut Org) -> Result<(), ApiError> {
             sheet.text(c.remark, rng.pick(&making.words.awkward).cloned().unwrap_or_default());
         }
         let audit = making.audit(place, making.counts.lines, rng);
-        sheet.put(&mut org.store, &audit);
-    }
+        Some(audit)
+    });
     Ok(())
 }
 
 fn notes(making: &Making, org: &mut Org) -> Result<(), ApiError> {
-    let mut sheet = making.sheet(org, "Product_Note__c")?;
+    let sheet = making.sheet(org, "Product_Note__c")?;
     let c = NoteColumns::of(&sheet)?;
     let long = making.long_text(LONG_TEXT as usize);
-    for place in 0..making.counts.notes {
-        let rng = &mut making.rng(&sheet, place);
+    making.each(org, &sheet, making.counts.notes, |sheet, _, place| {
+        let rng = &mut making.rng(sheet, place);
         let id = sheet.id(place);
         sheet.link(c.owner, Some(making.any_owner(rng)));
         // Made without a name, a record is named by its id.
@@ -144,7 +143,7 @@ fn notes(making: &Making, org: &mut Org) -> Result<(), ApiError> {
             sheet.text(c.hotline, phone(rng));
         }
         sheet.flag(c.published, rng.one_in(2));
-        let number = org.store.table_mut(sheet.object).next_auto_number(c.number);
+        let number = place + 1;
         sheet.text(c.number, format_auto_number("N{00000}", number));
         // Two keys that differ in case alone.
         let key = if place < EXTREMES {
@@ -154,7 +153,7 @@ fn notes(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         };
         sheet.text(c.external_id, key);
         let audit = making.audit(place, making.counts.notes, rng);
-        sheet.put(&mut org.store, &audit);
-    }
+        Some(audit)
+    });
     Ok(())
 }

@@ -25,6 +25,7 @@ use sheet::{Audit, Sheet};
 use words::{Language, Words};
 
 use crate::schema::{FieldId, Schema};
+use crate::store::{Binned, Row};
 use crate::{ApiError, Millis, Org, RecordId};
 
 /// What to fill an org with.
@@ -50,6 +51,9 @@ const DELETED_EVERY: u64 = 61;
 const BATCH: u64 = 200;
 /// The last so many users have left.
 const INACTIVE: u64 = 3;
+/// Most threads that make records, and the fewest records worth one.
+const THREADS_MAX: usize = 16;
+const PLACES_MIN: u64 = 2_000;
 const SECOND: Millis = 1_000;
 const DAY: Millis = 24 * 60 * 60 * SECOND;
 /// How long the org has been in use.
@@ -165,6 +169,55 @@ impl Making {
 
     fn rng(&self, sheet: &Sheet, place: u64) -> Rng {
         Rng::of(self.seed, u64::from(sheet.object.0), place)
+    }
+
+    /// Makes the records of one object, on all processors: `make` fills the sheet for one place. It sees the objects
+    /// that were made before. Numbers of auto-number fields are those of the places, from 1.
+    fn each<F>(&self, org: &mut Org, sheet: &Sheet, count: u64, make: F)
+    where
+        F: Fn(&mut Sheet, &Org, u64) -> Option<Audit> + Sync,
+    {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX) as u64;
+        let share = count.div_ceil(threads).max(PLACES_MIN);
+        let part = |org: &Org, from: u64| {
+            let mut sheet = sheet.clone();
+            let places = from..(from + share).min(count);
+            let mut made: Vec<(RecordId, Arc<Row>)> = Vec::with_capacity(places.clone().count());
+            let mut deleted = Vec::new();
+            for place in places {
+                let Some(audit) = make(&mut sheet, org, place) else { continue };
+                let (id, row) = sheet.take(place + 1, &audit);
+                made.push((id, Arc::new(row)));
+                deleted.extend(audit.deleted.map(|at| (id, at)));
+            }
+            (made, deleted)
+        };
+        let reading: &Org = org;
+        let parts: Vec<_> = std::thread::scope(|scope| {
+            let part = &part;
+            let started: Vec<_> =
+                (0..count).step_by(share as usize).map(|from| scope.spawn(move || part(reading, from))).collect();
+            let part = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {
+                Ok(part) => part,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            started.into_iter().map(part).collect()
+        });
+        let (mut rows, mut bin) = (Vec::with_capacity(count as usize), Vec::new());
+        for (made, deleted) in parts {
+            rows.extend(made);
+            for (id, at) in deleted {
+                bin.push((id, Binned { at, group: org.store.next_group(&[(sheet.object, id)]), root: true }));
+            }
+        }
+        let numbered: Vec<FieldId> = org
+            .schema
+            .object(sheet.object)
+            .enumerate()
+            .filter(|(_, f)| f.auto_number)
+            .map(|(field, _)| field)
+            .collect();
+        org.store.table_mut(sheet.object).fill(rows, bin, count, &numbered);
     }
 
     fn id(&self, prefix: &[u8; 3], place: u64) -> RecordId {

@@ -39,10 +39,10 @@ columns!(OpportunityColumns {
 const AMOUNTS: [i64; 6] = [999_999_999_999_999_999, -999_999_999_999_999_999, 0, 1, -1, 123_456_789_012_345_678];
 
 pub(super) fn opportunities(making: &Making, org: &mut Org) -> Result<(), ApiError> {
-    let mut sheet = making.sheet(org, "Opportunity")?;
+    let sheet = making.sheet(org, "Opportunity")?;
     let c = OpportunityColumns::of(&sheet)?;
-    for place in 0..making.counts.opportunities {
-        let rng = &mut making.rng(&sheet, place);
+    making.each(org, &sheet, making.counts.opportunities, |sheet, _, place| {
+        let rng = &mut making.rng(sheet, place);
         if rng.chance(97) {
             sheet.link(c.account, making.any_account(rng));
         }
@@ -53,7 +53,7 @@ pub(super) fn opportunities(making: &Making, org: &mut Org) -> Result<(), ApiErr
         if rng.one_in(4) {
             sheet.text(c.description, making.remark(rng));
         }
-        let Some(&(stage, probability, closed, won, category, category_name)) = rng.pick(STAGES) else { continue };
+        let Some(&(stage, probability, closed, won, category, category_name)) = rng.pick(STAGES) else { return None };
         sheet.text(c.stage, stage);
         sheet.number(c.probability, probability);
         sheet.flag(c.closed, closed);
@@ -89,8 +89,8 @@ pub(super) fn opportunities(making: &Making, org: &mut Org) -> Result<(), ApiErr
             sheet.pick(c.source, rng);
         }
         sheet.link(c.owner, Some(making.any_owner(rng)));
-        sheet.put(&mut org.store, &audit);
-    }
+        Some(audit)
+    });
     Ok(())
 }
 
@@ -114,13 +114,12 @@ columns!(CaseColumns {
 });
 
 pub(super) fn cases(making: &Making, org: &mut Org) -> Result<(), ApiError> {
-    let mut sheet = making.sheet(org, "Case")?;
+    let sheet = making.sheet(org, "Case")?;
     let c = CaseColumns::of(&sheet)?;
     let statuses = ["New", "Working", "Escalated", "Closed", "Closed"];
-    for place in 0..making.counts.cases {
-        let rng = &mut making.rng(&sheet, place);
-        let number = org.store.table_mut(sheet.object).next_auto_number(c.number);
-        sheet.text(c.number, format!("{number:08}"));
+    making.each(org, &sheet, making.counts.cases, |sheet, org, place| {
+        let rng = &mut making.rng(sheet, place);
+        sheet.text(c.number, format!("{:08}", place + 1));
         // Usually the contact's account; sometimes another.
         let contact = rng.chance(90).then(|| making.any_contact(rng)).flatten();
         let other = rng.one_in(5).then(|| making.any_account(rng)).flatten();
@@ -153,8 +152,8 @@ pub(super) fn cases(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         let queue = rng.one_in(8).then(|| making.id(b"00G", people::QUEUE));
         let owner = queue.unwrap_or_else(|| making.any_owner(rng));
         sheet.link(c.owner, Some(owner));
-        sheet.put(&mut org.store, &audit);
-    }
+        Some(audit)
+    });
     Ok(())
 }
 
@@ -181,11 +180,11 @@ columns!(LeadColumns {
 });
 
 pub(super) fn leads(making: &Making, org: &mut Org) -> Result<(), ApiError> {
-    let mut sheet = making.sheet(org, "Lead")?;
+    let sheet = making.sheet(org, "Lead")?;
     let c = LeadColumns::of(&sheet)?;
     let address = AddressColumns::of(&sheet, "")?;
-    for place in 0..making.counts.leads {
-        let rng = &mut making.rng(&sheet, place);
+    making.each(org, &sheet, making.counts.leads, |sheet, _, place| {
+        let rng = &mut making.rng(sheet, place);
         let language = making.words.language(rng);
         let (first, last) = person(language, rng);
         sheet.text(c.first, first);
@@ -197,7 +196,7 @@ pub(super) fn leads(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         sheet.text(c.title, one(&language.title, rng));
         sheet.text(c.company, format!("{} {}", one(&language.company, rng), one(&language.legal, rng)));
         if rng.chance(60) {
-            address.fill(&mut sheet, language, rng);
+            address.fill(sheet, language, rng);
         }
         if rng.chance(60) {
             sheet.text(c.phone, phone(rng));
@@ -228,8 +227,8 @@ pub(super) fn leads(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         sheet.flag(c.unread, rng.one_in(2));
         sheet.link(c.owner, Some(making.any_owner(rng)));
         let audit = making.audit(place, making.counts.leads, rng);
-        sheet.put(&mut org.store, &audit);
-    }
+        Some(audit)
+    });
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use super::rng::Rng;
 use crate::schema::{FieldId, FieldType, ObjectId, ObjectType, Schema};
-use crate::store::{Binned, Row, Store};
+use crate::store::{Row, Store};
 use crate::{ApiError, Millis, RecordId, Value};
 
 /// Names the fields that a generator writes, so that each is looked up once per object and not once per record.
@@ -37,6 +37,7 @@ pub(super) struct Audit {
 }
 
 /// The record in the making.
+#[derive(Clone)]
 pub(super) struct Sheet {
     pub(super) object: ObjectId,
     facts: Arc<ObjectType>,
@@ -136,6 +137,12 @@ impl Sheet {
     /// Puts the record into the store and starts the next one.
     pub(super) fn put(&mut self, store: &mut Store, audit: &Audit) {
         let number = store.table_mut(self.object).next_number();
+        let (id, row) = self.take(number, audit);
+        store.table_mut(self.object).put(id, row);
+    }
+
+    /// Takes the finished record, the `number`-th of its object, and starts the next one.
+    pub(super) fn take(&mut self, number: u64, audit: &Audit) -> (RecordId, Row) {
         let id = RecordId::new(self.prefix, self.instance, number);
         let deleted = audit.deleted;
         let values = [
@@ -155,12 +162,6 @@ impl Sheet {
         let filled = self.values.iter().enumerate().map(|(at, value)| (FieldId(at as u16), value));
         let row = Row::pack(filled);
         self.values.clone_from_slice(&self.defaults);
-        match deleted {
-            Some(at) => {
-                let binned = Binned { at, group: store.next_group(&[(self.object, id)]), root: true };
-                store.table_mut(self.object).put_deleted(id, row, binned);
-            }
-            None => store.table_mut(self.object).put(id, row),
-        }
+        (id, row)
     }
 }

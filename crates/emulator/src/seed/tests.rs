@@ -158,7 +158,12 @@ fn every_row_is_what_dml_would_have_stored() {
                 let field = facts.field_at(field);
                 field.createable.then(|| (field.name.clone(), Input::Json(to_json(&value.to_value()))))
             });
-            let create = Write::Create { object, fields: fields.collect() };
+            let mut fields: Vec<_> = fields.collect();
+            // Records of the time before there were record types have none.
+            if facts.field("RecordTypeId").is_some_and(|(field, _)| row.get(field).is_null()) {
+                fields.push(("RecordTypeId".to_owned(), Input::Null));
+            }
+            let create = Write::Create { object, fields };
             let saved = copy.write(&context, vec![create]).remove(0);
             let saved = saved.unwrap_or_else(|e| panic!("{name} {id}: {e:?}\n{row:?}"));
             assert_eq!(saved.id, id, "{name}");
@@ -260,7 +265,10 @@ fn every_field_type_is_used_and_the_extremes_are_there() {
         }
     }
     for ty in FieldType::ALL {
-        let written = org.schema.objects().iter().any(|o| o.fields.iter().any(|f| f.ty == ty)) && !ty.is_compound();
+        // Nor does the seed bring files.
+        let written = org.schema.objects().iter().any(|o| o.fields.iter().any(|f| f.ty == ty))
+            && !ty.is_compound()
+            && ty != FieldType::Base64;
         assert_eq!(types.contains(&ty), written, "{ty:?}");
     }
     assert_eq!((years.first(), years.last()), (Some(&1700), Some(&4000)));

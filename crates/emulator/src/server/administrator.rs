@@ -1,4 +1,4 @@
-//! The two records that every org has: itself, and its administrator.
+//! The records that every org has: itself, its administrator, and the values of set-up that are records.
 
 use std::sync::Arc;
 
@@ -40,6 +40,16 @@ pub(crate) fn ensure_administrator(org: &mut Org, username: &str, now: Millis) {
         ("TimeZoneSidKey", text("GMT")),
     ];
     make(org, "Organization", org_id, &organization, now);
+    crate::dml::ensure_lead_statuses(org, now);
+    describe_organization(org);
+}
+
+/// Lets the organization's record say what the settings say of its edition.
+pub(crate) fn describe_organization(org: &mut Org) {
+    let (id, edition) = (org.settings.org_id, org.settings.edition.organization_type().to_owned());
+    let sandbox = org.settings.sandbox;
+    set(org, "Organization", id, "OrganizationType", Value::Text(edition));
+    set(org, "Organization", id, "IsSandbox", Value::Bool(sandbox));
 }
 
 fn make(org: &mut Org, object: &str, id: RecordId, fields: &[(&str, Value)], now: Millis) {

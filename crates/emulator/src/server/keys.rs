@@ -18,47 +18,63 @@ use super::files;
 /// Names the server certificate is good for, so that clients with fixed host names can be led here by a proxy.
 const NAMES: [&str; 5] = ["localhost", "127.0.0.1", "::1", "*.salesforce.com", "*.my.salesforce.com"];
 
-/// Everything that is PEM. Private parts are shown nowhere.
+/// What TLS needs, PEM. Private parts are shown nowhere.
 #[derive(Clone)]
-pub(super) struct Keys {
+pub(super) struct TlsKeys {
     pub(super) ca_pem: String,
     pub(super) server_pem: String,
     server_key_pem: String,
-    pub(super) jwt_key_pem: String,
-    pub(super) jwt_cert_pem: String,
 }
 
-impl Keys {
-    /// Reads the keys kept in `dir`, and makes (and keeps) what is missing. `jwt_key_pem` outranks a kept key.
+/// The key pair for JWT bearer, PEM.
+#[derive(Clone)]
+pub(super) struct JwtKey {
+    pub(super) key_pem: String,
+    cert_pem: String,
+}
+
+fn read(dir: Option<&Path>, name: &str) -> Result<Option<String>, StartError> {
+    dir.map(|d| files::read(&d.join(name))).transpose().map(Option::flatten)
+}
+
+impl JwtKey {
+    /// The key given, else the one kept in `dir`, else a new one, which is kept.
     ///
-    /// Making an RSA key takes long; call it where blocking is allowed.
-    pub(super) fn load_or_make(dir: Option<&Path>, jwt_key_pem: Option<&str>) -> Result<Self, StartError> {
-        let read = |name: &str| dir.map(|d| files::read(&d.join(name))).transpose().map(Option::flatten);
-        let (ca_pem, server_pem, server_key_pem) = match (read("ca.pem")?, read("server.pem")?, read("server.key.pem")?)
-        {
-            (Some(ca), Some(cert), Some(key)) => (ca, cert, key),
-            _ => make_tls().map_err(StartError::Certificate)?,
-        };
-        let jwt_key_pem = match (jwt_key_pem, read("jwt.key.pem")?) {
+    /// Making an RSA key takes long; call it where blocking is allowed, and beside other things.
+    pub(super) fn load_or_make(dir: Option<&Path>, given: Option<&str>) -> Result<Self, StartError> {
+        let key_pem = match (given, read(dir, "jwt.key.pem")?) {
             (Some(given), _) => given.to_owned(),
             (None, Some(kept)) => kept,
             (None, None) => process_rsa_key()?.to_owned(),
         };
-        let jwt_cert_pem = certify(&jwt_key_pem).map_err(StartError::Certificate)?;
-        let keys = Self { ca_pem, server_pem, server_key_pem, jwt_key_pem, jwt_cert_pem };
+        let cert_pem = certify(&key_pem).map_err(StartError::Certificate)?;
         if let Some(dir) = dir {
-            files::write(&dir.join("ca.pem"), keys.ca_pem.as_bytes(), false)?;
-            files::write(&dir.join("server.pem"), keys.server_pem.as_bytes(), false)?;
-            files::write(&dir.join("server.key.pem"), keys.server_key_pem.as_bytes(), true)?;
-            files::write(&dir.join("jwt.key.pem"), keys.jwt_key_pem.as_bytes(), true)?;
-            files::write(&dir.join("jwt.crt.pem"), keys.jwt_cert_pem.as_bytes(), false)?;
+            files::write(&dir.join("jwt.key.pem"), key_pem.as_bytes(), true)?;
+            files::write(&dir.join("jwt.crt.pem"), cert_pem.as_bytes(), false)?;
         }
-        Ok(keys)
+        Ok(Self { key_pem, cert_pem })
     }
 
     /// The certificate to register at the connected app, DER.
-    pub(super) fn jwt_certificate(&self) -> Option<Vec<u8>> {
-        Some(CertificateDer::from_pem_slice(self.jwt_cert_pem.as_bytes()).ok()?.as_ref().to_vec())
+    pub(super) fn certificate(&self) -> Option<Vec<u8>> {
+        Some(CertificateDer::from_pem_slice(self.cert_pem.as_bytes()).ok()?.as_ref().to_vec())
+    }
+}
+
+impl TlsKeys {
+    /// Reads the keys kept in `dir`, or makes and keeps new ones.
+    pub(super) fn load_or_make(dir: Option<&Path>) -> Result<Self, StartError> {
+        let kept = (read(dir, "ca.pem")?, read(dir, "server.pem")?, read(dir, "server.key.pem")?);
+        let (ca_pem, server_pem, server_key_pem) = match kept {
+            (Some(ca), Some(cert), Some(key)) => (ca, cert, key),
+            _ => make_tls().map_err(StartError::Certificate)?,
+        };
+        if let Some(dir) = dir {
+            files::write(&dir.join("ca.pem"), ca_pem.as_bytes(), false)?;
+            files::write(&dir.join("server.pem"), server_pem.as_bytes(), false)?;
+            files::write(&dir.join("server.key.pem"), server_key_pem.as_bytes(), true)?;
+        }
+        Ok(Self { ca_pem, server_pem, server_key_pem })
     }
 
     /// A TLS configuration that offers these protocols.

@@ -42,10 +42,10 @@ impl Listener {
         let (stop, connections) = (stop.clone(), tasks.clone());
         tasks.spawn(async move {
             loop {
-                let stream = tokio::select! {
+                let (stream, peer) = tokio::select! {
                     () = stop.cancelled() => return,
                     accepted = self.socket.accept() => match accepted {
-                        Ok((stream, _)) => stream,
+                        Ok(accepted) => accepted,
                         Err(error) => {
                             tracing::warn!(%error, "could not accept a connection");
                             tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -53,7 +53,8 @@ impl Listener {
                         }
                     },
                 };
-                connections.spawn(serve(stream, acceptor.clone(), door.clone(), stop.clone()));
+                let door = Door { peer: peer.ip(), ..door.clone() };
+                connections.spawn(serve(stream, acceptor.clone(), door, stop.clone()));
             }
         });
     }

@@ -7,10 +7,12 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use super::{Binned, Row, Store, Table};
+use super::{Binned, Blobs, Row, Store, Table};
 use crate::schema::{FieldId, ObjectId};
 use crate::{Millis, RecordId};
 
+/// Longest file that is believed. Salesforce takes 2 GB.
+const BLOB_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 /// Longest packed row that is believed.
 const ROW_BYTES_MAX: u32 = 256 * 1024 * 1024;
 
@@ -20,6 +22,7 @@ pub struct Image {
     tables: Vec<TableImage>,
     groups: u64,
     cascades: Vec<(u64, Vec<(ObjectId, RecordId)>)>,
+    blobs: Blobs,
 }
 
 /// One table of an [`Image`].
@@ -38,12 +41,14 @@ impl Store {
             tables: self.tables.iter().map(Table::image).collect(),
             groups: self.groups,
             cascades: self.cascades.iter().map(|(group, members)| (*group, members.clone())).collect(),
+            blobs: self.blobs.clone(),
         }
     }
 
     /// The store that an image was taken of.
     pub fn from_image(image: Image) -> Self {
         Self {
+            blobs: image.blobs,
             tables: image.tables.into_iter().map(Table::from_image).collect(),
             groups: image.groups,
             purged_at: 0,
@@ -72,6 +77,12 @@ impl Image {
                 out.write_all(id.as_bytes())?;
             }
         }
+        count(self.blobs.len(), out)?;
+        for (blob, content) in self.blobs.iter() {
+            number(blob, out)?;
+            count(content.len(), out)?;
+            out.write_all(content)?;
+        }
         Ok(())
     }
 
@@ -91,7 +102,20 @@ impl Image {
                 Ok((group, members))
             })
             .collect::<io::Result<_>>()?;
-        Ok(Self { tables, groups, cascades })
+        let mut blobs = Blobs::default();
+        for _ in 0..read_number(from)? {
+            let (blob, len) = (read_number(from)?, read_number(from)?);
+            if len > BLOB_BYTES_MAX {
+                return Err(invalid("a file is too long"));
+            }
+            let mut content = Vec::new();
+            from.take(len).read_to_end(&mut content)?;
+            if content.len() as u64 != len {
+                return Err(invalid("a file is cut off"));
+            }
+            blobs.restore(blob, content.into());
+        }
+        Ok(Self { tables, groups, cascades, blobs })
     }
 }
 

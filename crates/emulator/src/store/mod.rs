@@ -8,21 +8,26 @@ use std::sync::Arc;
 use crate::schema::{FieldId, ObjectId};
 use crate::{Millis, RecordId, Value};
 
+mod blobs;
 mod change;
 mod image;
 mod index;
 mod row;
 mod table;
 
+pub use blobs::Blobs;
 pub use change::{ChangeKind, RecordChange};
 pub use image::Image;
 pub use row::Row;
+pub(crate) use row::{Places, RawValue};
 pub(crate) use table::State;
 pub use table::{Binned, Table};
 
 /// Every record of the org, live and soft-deleted.
 #[derive(Debug, Default)]
 pub struct Store {
+    /// The bytes of files.
+    pub blobs: Blobs,
     tables: Vec<Table>,
     groups: u64,
     purged_at: Millis,

@@ -98,6 +98,20 @@ impl Row {
         ValueRef::Null
     }
 
+    /// A field's value as it is packed, where [`Places::find`] has looked through this row.
+    pub(crate) fn raw(&self, places: &Places, field: FieldId) -> RawValue<'_> {
+        let null = RawValue::Value(ValueRef::Null);
+        let Some((round, start, end)) = places.found.get(usize::from(field.0)) else { return null };
+        if *round != places.round {
+            return null;
+        }
+        match self.bytes.get(*start as usize..*end as usize) {
+            Some([tag::TEXT, text @ ..]) => RawValue::Text(text),
+            Some(bytes) => RawValue::Value(decode(bytes)),
+            None => null,
+        }
+    }
+
     /// The values that are not null, in describe order.
     pub fn iter(&self) -> impl Iterator<Item = (FieldId, ValueRef<'_>)> {
         let directory = self.directory();
@@ -131,6 +145,49 @@ impl Row {
             _ => Directory::new(&[], 0, 1, 2),
         }
     }
+}
+
+/// Where the values of one row are, by field: found in one pass, for readers of many fields.
+#[derive(Debug)]
+pub(crate) struct Places {
+    /// Start and end, and in which row that was.
+    found: Vec<(u32, u32, u32)>,
+    round: u32,
+}
+
+impl Places {
+    /// For rows of an object with so many fields.
+    pub(crate) fn new(fields: usize) -> Self {
+        Self { found: vec![(0, 0, 0); fields], round: 0 }
+    }
+
+    /// Looks through a row. What was known of another one is forgotten.
+    pub(crate) fn find(&mut self, row: &Row) {
+        if self.round == u32::MAX {
+            self.found.fill((0, 0, 0));
+            self.round = 0;
+        }
+        self.round += 1;
+        let directory = row.directory();
+        let payload = (row.bytes.len() - directory.payload.len()) as u32;
+        let mut start = payload;
+        for at in 0..directory.count {
+            let end = payload + directory.end(at) as u32;
+            if let Some(place) = self.found.get_mut(usize::from(directory.field(at))) {
+                *place = (self.round, start, end);
+            }
+            start = end;
+        }
+    }
+}
+
+/// A value as it is packed: text is not looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum RawValue<'a> {
+    /// UTF-8.
+    Text(&'a [u8]),
+    /// Anything else.
+    Value(ValueRef<'a>),
 }
 
 impl std::fmt::Debug for Row {
@@ -168,9 +225,14 @@ impl<'a> Directory<'a> {
     }
 }
 
+#[inline]
 fn little_endian(bytes: &[u8], from: usize, len: usize) -> u32 {
-    let slice = bytes.get(from..from + len).unwrap_or(&[]);
-    slice.iter().rev().fold(0, |n, byte| (n << 8) | u32::from(*byte))
+    match (bytes.get(from..from + len), len) {
+        (Some([byte]), 1) => u32::from(*byte),
+        (Some([low, high]), 2) => u32::from(u16::from_le_bytes([*low, *high])),
+        (Some(slice), _) => slice.iter().rev().fold(0, |n, byte| (n << 8) | u32::from(*byte)),
+        (None, _) => 0,
+    }
 }
 
 /// Writes a value that is not null; says whether it did.
@@ -262,6 +324,10 @@ fn put_integer(n: i128, out: &mut Vec<u8>) {
 }
 
 fn integer(bytes: &[u8]) -> i128 {
+    if bytes.len() <= 8 {
+        let coded = bytes.iter().rev().fold(0_u64, |n, byte| (n << 8) | u64::from(*byte));
+        return i128::from(((coded >> 1) as i64) ^ -((coded & 1) as i64));
+    }
     let coded = bytes.iter().take(16).rev().fold(0u128, |n, byte| (n << 8) | u128::from(*byte));
     ((coded >> 1) as i128) ^ -((coded & 1) as i128)
 }
@@ -296,6 +362,18 @@ mod tests {
             let row = Row::new(&values);
             for field in (0..600).map(FieldId) {
                 prop_assert_eq!(row.get(field), values.get(&field).cloned().unwrap_or(Value::Null));
+            }
+            let mut places = Places::new(600);
+            for row in [&Row::new(&Values::from([(FieldId(7), Value::Bool(true))])), &row] {
+                places.find(row);
+                for field in (0..600).map(FieldId) {
+                    match row.raw(&places, field) {
+                        RawValue::Text(text) => {
+                            prop_assert_eq!(row.get_ref(field), ValueRef::Text(std::str::from_utf8(text).unwrap()));
+                        }
+                        RawValue::Value(value) => prop_assert_eq!(row.get_ref(field), value),
+                    }
+                }
             }
             let kept: Values = values.into_iter().filter(|(_, v)| !v.is_null()).collect();
             prop_assert_eq!(row.to_values(), kept);

@@ -129,6 +129,30 @@ impl Table {
         self.log.insert(id, binned.at);
     }
 
+    /// Fills an empty table with rows in id order, these of them in the recycle bin, as the seed does: without any
+    /// check, and packed closer than one by one. `count` numbers of ids and of these auto-number fields are used up.
+    pub(crate) fn fill(
+        &mut self,
+        rows: Vec<(RecordId, Arc<Row>)>,
+        bin: Vec<(RecordId, Binned)>,
+        count: u64,
+        numbered: &[FieldId],
+    ) {
+        if self.rows.is_empty() {
+            self.rows = rows.into_iter().collect();
+        } else {
+            self.rows.extend(rows);
+        }
+        self.log.extend(bin.iter().map(|(id, binned)| (*id, binned.at)));
+        self.bin.extend(bin);
+        self.indexes.get_mut().clear();
+        self.next_number = self.next_number.max(count);
+        for field in numbered {
+            let counter = self.counters.entry(*field).or_default();
+            *counter = (*counter).max(count);
+        }
+    }
+
     /// Takes a row out for good.
     pub fn remove(&mut self, id: RecordId) -> Option<Arc<Row>> {
         self.set(id, None).map(|(row, _)| row)

@@ -1,6 +1,7 @@
 //! Custom channels: members, filters, enrichment; which objects raise change events.
 
 use serde_json::{Value as Json, json};
+use tidegate_emulator::RecordId;
 use tidegate_emulator::events::channels;
 
 use super::support::*;
@@ -50,8 +51,11 @@ async fn a_custom_channel_carries_its_members_filtered_and_enriched() {
 #[tokio::test]
 async fn merged_events_are_split_where_they_are_enriched() {
     let running = start(|_| {}).await;
-    control(&running, json!({ "member": { "channel": "ChangeEvents", "entity": "AccountChangeEvent",
-        "enriched_fields": ["Name"] } }))
+    control(
+        &running,
+        json!({ "member": { "channel": "ChangeEvents", "entity": "AccountChangeEvent",
+        "enriched_fields": ["Name"] } }),
+    )
     .await;
     let a = create(&running, "Account", json!({ "Name": "A", "Phone": "1" })).await;
     let b = create(&running, "Account", json!({ "Name": "B", "Phone": "1" })).await;
@@ -90,15 +94,21 @@ async fn an_entity_is_on_the_standard_channel_or_not() {
 async fn platform_events_on_a_custom_channel() {
     let running = start(|_| {}).await;
     control(&running, json!({ "channel": { "full_name": "Orders__chn", "channel_type": "event" } })).await;
-    control(&running, json!({ "member": { "channel": "Orders__chn", "entity": "Order__e", "filter": "Total__c > 10" } }))
-        .await;
+    control(
+        &running,
+        json!({ "member": { "channel": "Orders__chn", "entity": "Order__e", "filter": "Total__c > 10" } }),
+    )
+    .await;
     let mut client = Bayeux::connected(&running).await;
     client.subscribe("/event/Orders__chn", None).await;
     for total in [5, 15] {
         create(&running, "Order__e", json!({ "Number__c": "1", "Total__c": total })).await;
     }
     let event = client.event().await;
-    assert_eq!((&event["channel"], &event["data"]["payload"]["Total__c"]), (&json!("/event/Orders__chn"), &json!(15.0)));
+    assert_eq!(
+        (&event["channel"], &event["data"]["payload"]["Total__c"]),
+        (&json!("/event/Orders__chn"), &json!(15.0))
+    );
     let mut org = running.emulator.org().write();
     for (channel, entity, code) in [
         ("Orders__chn", "AccountChangeEvent", "INVALID_CROSS_REFERENCE_KEY"),
@@ -114,4 +124,42 @@ async fn platform_events_on_a_custom_channel() {
         let made = channels::add_channel(&mut org, name, channels::ChannelType::Event, "x");
         assert!(made.is_err(), "{name}");
     }
+}
+
+#[tokio::test]
+async fn metadata_puts_its_configuration_in_the_place_of_the_last() {
+    let running = start(|s| s.change_event_objects = Some(Vec::new())).await;
+    let configuration = |entities: &[&str]| channels::Configuration {
+        channels: vec![(
+            RecordId::new(*b"0YL", *b"TG", 7),
+            "Own__chn".into(),
+            channels::ChannelType::Data,
+            "Own".into(),
+        )],
+        members: entities
+            .iter()
+            .enumerate()
+            .map(|(n, entity)| {
+                let id = RecordId::new(*b"0v8", *b"TG", 100 + n as u64);
+                (id, channels::NewMember::new("Own__chn", entity))
+            })
+            .collect(),
+    };
+    let apply = |entities: &[&str]| {
+        channels::configure(&mut running.emulator.org().write(), configuration(entities)).unwrap();
+    };
+    apply(&["AccountChangeEvent", "ContactChangeEvent"]);
+    let mut client = Bayeux::connected(&running).await;
+    client.subscribe("/data/Own__chn", None).await;
+    create(&running, "Account", json!({ "Name": "A" })).await;
+    create(&running, "Contact", json!({ "LastName": "C" })).await;
+    assert_eq!(client.events().await.len(), 2);
+    apply(&["ContactChangeEvent"]);
+    apply(&["ContactChangeEvent"]);
+    create(&running, "Account", json!({ "Name": "A" })).await;
+    create(&running, "Contact", json!({ "LastName": "C" })).await;
+    assert_eq!(client.event().await["data"]["payload"]["ChangeEventHeader"]["entityName"], "Contact");
+    let org = running.emulator.org().read();
+    assert_eq!(channels::list(&org)[0].id, RecordId::new(*b"0v8", *b"TG", 100));
+    assert_eq!(channels::list(&org).len(), 1);
 }

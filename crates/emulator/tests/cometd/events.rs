@@ -18,8 +18,11 @@ async fn a_platform_event_is_published_by_writing_a_record() {
     let uuid = event_uuid(RecordId::parse(id).unwrap());
     assert_eq!(
         (status, &body),
-        (201, &json!({ "id": id, "success": true,
-            "errors": [{ "statusCode": "OPERATION_ENQUEUED", "message": uuid, "fields": [] }] }))
+        (
+            201,
+            &json!({ "id": id, "success": true,
+            "errors": [{ "statusCode": "OPERATION_ENQUEUED", "message": uuid, "fields": [] }] })
+        )
     );
     assert!(id.starts_with("e00"), "{id}");
     let event = client.event().await;
@@ -53,7 +56,7 @@ async fn a_platform_event_is_published_by_writing_a_record() {
 
 #[tokio::test]
 async fn writing_an_event_is_checked_and_nothing_else_can_be_done_with_it() {
-    let running = start(|s| s.streaming.hourly_published = 3).await;
+    let running = start(|s| s.hourly_published_events = 3).await;
     for (fields, code) in [
         (json!({}), "REQUIRED_FIELD_MISSING"),
         (json!({ "Number__c": "x".repeat(81) }), "STRING_TOO_LONG"),
@@ -100,7 +103,8 @@ async fn change_events_have_names_and_iso_texts() {
     let running = start(|_| {}).await;
     let mut client = Bayeux::connected(&running).await;
     client.subscribe("/data/ChangeEvents", None).await;
-    let id = create(&running, "Account", json!({ "Name": "Acme", "BillingCity": "Oslo", "NumberOfEmployees": 7 })).await;
+    let id =
+        create(&running, "Account", json!({ "Name": "Acme", "BillingCity": "Oslo", "NumberOfEmployees": 7 })).await;
     let created = client.event().await;
     assert_eq!(created["channel"], "/data/ChangeEvents");
     let payload = &created["data"]["payload"];
@@ -128,7 +132,10 @@ async fn change_events_have_names_and_iso_texts() {
     let mut fields: Vec<&String> = payload.as_object().unwrap().keys().collect();
     fields.sort();
     assert_eq!(fields, ["BillingAddress", "ChangeEventHeader", "LastModifiedDate", "NumberOfEmployees"]);
-    assert_eq!((&payload["BillingAddress"], &payload["NumberOfEmployees"]), (&json!({ "City": "Bergen" }), &Json::Null));
+    assert_eq!(
+        (&payload["BillingAddress"], &payload["NumberOfEmployees"]),
+        (&json!({ "City": "Bergen" }), &Json::Null)
+    );
     delete(&running, "Account", &id).await;
     let payload = &client.event().await["data"]["payload"];
     assert_eq!(payload["ChangeEventHeader"]["changeType"], "DELETE");
@@ -257,10 +264,7 @@ async fn a_push_topic_tells_what_it_was_asked_to() {
     delete(&running, "Account", &id).await;
     let events = client.events().await;
     assert_eq!(events[0]["data"]["sobject"], json!({ "Id": id }));
-    assert_eq!(
-        told(events),
-        pairs(&[("Energy", "deleted"), ("Selected", "deleted"), ("Everything", "deleted")])
-    );
+    assert_eq!(told(events), pairs(&[("Energy", "deleted"), ("Selected", "deleted"), ("Everything", "deleted")]));
     // A filter within the subscription.
     client.subscribe("/topic/Energy?Name='B'&Name='C'", None).await;
     for name in ["A", "B", "C"] {
@@ -283,7 +287,10 @@ async fn push_topics_refuse_what_cannot_be_watched() {
         ("SELECT COUNT() FROM Account", "Aggregate queries are not supported"),
         ("SELECT Id, Owner.Name FROM Account", "relationships are not supported"),
         ("SELECT Id FROM Account WHERE NOT (Name = 'x')", "'NOT' is not supported"),
-        ("SELECT Id FROM Account WHERE Id IN (SELECT AccountId FROM Contact)", "semi/anti join sub-selects are not supported"),
+        (
+            "SELECT Id FROM Account WHERE Id IN (SELECT AccountId FROM Contact)",
+            "semi/anti join sub-selects are not supported",
+        ),
         ("SELECT Id, Nope FROM Account", "No such column 'Nope'"),
         ("SELECT Id FROM User", "User is not supported"),
     ] {
@@ -293,8 +300,51 @@ async fn push_topics_refuse_what_cannot_be_watched() {
         assert!(body[0]["message"].as_str().unwrap().contains(part), "{query}: {body}");
     }
     let fields = json!({ "Name": "T", "Query": "SELECT Id FROM Account WHERE Name NOT IN ('x')", "ApiVersion": 66.0 });
-    create(&running, "PushTopic", fields.clone()).await;
+    let id = create(&running, "PushTopic", fields.clone()).await;
     assert_eq!(post(&running, "/sobjects/PushTopic", fields).await.1[0]["errorCode"], "DUPLICATE_VALUE");
+    let path = format!("/services/data/v66.0/sobjects/PushTopic/{id}");
+    let spoiled = running.call(reqwest::Method::PATCH, &path).json(&json!({ "Query": "SELECT Name FROM Account" }));
+    assert_eq!(answer(spoiled).await.1[0]["errorCode"], "INVALID_FIELD", "an update is checked, too");
+    running.emulator.org().write().settings.streaming.push_topics = 1;
+    let fields = json!({ "Name": "T2", "Query": "SELECT Id FROM Account", "ApiVersion": 66.0 });
+    assert_eq!(post(&running, "/sobjects/PushTopic", fields).await.1[0]["errorCode"], "LIMIT_EXCEEDED");
+    let (_, body) = post(&running, "/sobjects/StreamingChannel", json!({ "Name": "news" })).await;
+    assert_eq!((&body[0]["errorCode"], &body[0]["fields"]), (&json!("INVALID_FIELD"), &json!(["Name"])));
+}
+
+#[tokio::test]
+async fn bulk_and_cascades_are_not_told_by_push_topics_but_by_change_events() {
+    let running = start(|_| {}).await;
+    for (name, query) in [("A", "SELECT Id FROM Account"), ("C", "SELECT Id FROM Contact")] {
+        create(&running, "PushTopic", json!({ "Name": name, "Query": query, "ApiVersion": 66.0 })).await;
+    }
+    let account = create(&running, "Account", json!({ "Name": "Parent" })).await;
+    create(&running, "Contact", json!({ "LastName": "Child", "AccountId": account })).await;
+    let mut client = Bayeux::connected(&running).await;
+    for channel in ["/topic/A", "/topic/C", "/data/AccountChangeEvent", "/data/ContactChangeEvent"] {
+        client.subscribe(channel, None).await;
+    }
+    delete(&running, "Account", &account).await;
+    let channels = |events: &[Json]| -> Vec<String> {
+        let mut all: Vec<_> = events.iter().map(|e| e["channel"].as_str().unwrap().to_owned()).collect();
+        all.sort();
+        all
+    };
+    let events = client.events().await;
+    assert_eq!(channels(&events), ["/data/AccountChangeEvent", "/data/ContactChangeEvent", "/topic/A"]);
+    {
+        let mut org = running.emulator.org().write();
+        let object = org.schema.find("Account").unwrap().0;
+        let context = tidegate_emulator::dml::WriteContext {
+            now: T0,
+            user: org.settings.admin_id,
+            origin: "com/salesforce/api/bulkapi/66.0".into(),
+            all_or_none: false,
+        };
+        let fields = vec![("Name".to_owned(), tidegate_emulator::dml::Input::Text("Bulk".into()))];
+        org.write(&context, vec![tidegate_emulator::dml::Write::Create { object, fields }]);
+    }
+    assert_eq!(channels(&client.events().await), ["/data/AccountChangeEvent"]);
 }
 
 #[tokio::test]
@@ -306,10 +356,7 @@ async fn a_generic_event_reaches_everybody_or_somebody() {
     client.subscribe("/u/notifications/Demo", None).await;
     let me = admin(&running).to_string();
     let get = running.call(reqwest::Method::GET, &format!("/services/data/v66.0{path}"));
-    assert_eq!(
-        answer(get).await,
-        (200, json!({ "OnlineUserIds": [me], "ChannelName": "/u/notifications/Demo" }))
-    );
+    assert_eq!(answer(get).await, (200, json!({ "OnlineUserIds": [me], "ChannelName": "/u/notifications/Demo" })));
     let other = RecordId::new(*b"005", *b"TG", 99).to_string();
     let events = json!({ "pushEvents": [
         { "payload": "hello", "userIds": [] },
@@ -319,11 +366,14 @@ async fn a_generic_event_reaches_everybody_or_somebody() {
     let (status, body) = post(&running, &path, events).await;
     assert_eq!(
         (status, body),
-        (200, json!([
-            { "fanoutCount": -1, "userOnlineStatus": {} },
-            { "fanoutCount": 0, "userOnlineStatus": { other: false } },
-            { "fanoutCount": 1, "userOnlineStatus": { me: true } },
-        ]))
+        (
+            200,
+            json!([
+                { "fanoutCount": -1, "userOnlineStatus": {} },
+                { "fanoutCount": 0, "userOnlineStatus": { other: false } },
+                { "fanoutCount": 1, "userOnlineStatus": { me: true } },
+            ])
+        )
     );
     let got = client.events().await;
     let payloads: Vec<&Json> = got.iter().map(|e| &e["data"]["payload"]).collect();
@@ -351,7 +401,8 @@ async fn channels_that_are_not_there_are_named() {
         let answer = client.try_subscribe(channel, None).await;
         assert_eq!((&answer["error"], &answer["successful"]), (&json!(error), &json!(false)), "{channel}");
     }
-    let message = client.message("/meta/subscribe", json!({ "subscription": ["/event/Order__e", "/data/ChangeEvents"] }));
+    let message =
+        client.message("/meta/subscribe", json!({ "subscription": ["/event/Order__e", "/data/ChangeEvents"] }));
     assert_eq!(client.send(json!([message])).await[0]["successful"], true, "several at once");
 }
 

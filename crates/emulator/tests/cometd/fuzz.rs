@@ -11,8 +11,19 @@ use super::support::*;
 /// JSON with the words of the protocol in it.
 fn any_json() -> impl Strategy<Value = Json> {
     let word = prop::sample::select(vec![
-        "/meta/handshake", "/meta/connect", "/meta/subscribe", "/meta/unsubscribe", "/meta/disconnect",
-        "/event/Order__e", "/data/ChangeEvents", "/topic/x?a='b'&c", "/u/x", "/**", "long-polling", "", "é",
+        "/meta/handshake",
+        "/meta/connect",
+        "/meta/subscribe",
+        "/meta/unsubscribe",
+        "/meta/disconnect",
+        "/event/Order__e",
+        "/data/ChangeEvents",
+        "/topic/x?a='b'&c",
+        "/u/x",
+        "/**",
+        "long-polling",
+        "",
+        "é",
     ]);
     let leaf = prop_oneof![
         Just(Json::Null),
@@ -22,8 +33,17 @@ fn any_json() -> impl Strategy<Value = Json> {
         word.prop_map(Json::from),
     ];
     let key = prop::sample::select(vec![
-        "channel", "clientId", "id", "advice", "timeout", "ext", "replay", "subscription", "/event/Order__e",
-        "connectionType", "data",
+        "channel",
+        "clientId",
+        "id",
+        "advice",
+        "timeout",
+        "ext",
+        "replay",
+        "subscription",
+        "/event/Order__e",
+        "connectionType",
+        "data",
     ]);
     leaf.prop_recursive(4, 40, 6, move |inner| {
         prop_oneof![
@@ -43,7 +63,7 @@ fn running() -> &'static Running {
     static RUNNING: OnceLock<Running> = OnceLock::new();
     RUNNING.get_or_init(|| {
         runtime().block_on(start(|s| {
-            s.streaming.clients = 1_000;
+            s.streaming_clients_max = 1_000;
             s.streaming.poll_ms = 1;
         }))
     })

@@ -1,9 +1,9 @@
 //! CometD over a socket: the messages word for word, and events of every kind with their values.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
+mod channels;
 #[path = "../common/mod.rs"]
 mod common;
-mod channels;
 mod events;
 mod fuzz;
 mod publish;

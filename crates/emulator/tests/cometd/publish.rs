@@ -129,8 +129,11 @@ async fn events_channels_and_subscriptions_outlive_a_restart() {
     let push = format!("/sobjects/StreamingChannel/{channel}/push");
     post(&first, &push, json!({ "pushEvents": [{ "payload": "hi", "userIds": [] }] })).await;
     control(&first, json!({ "channel": { "full_name": "Sales__chn", "channel_type": "data" } })).await;
-    control(&first, json!({ "member": { "channel": "Sales__chn", "entity": "AccountChangeEvent",
-        "filter": "Industry = 'Energy'" } }))
+    control(
+        &first,
+        json!({ "member": { "channel": "Sales__chn", "entity": "AccountChangeEvent",
+        "filter": "Industry = 'Energy'" } }),
+    )
     .await;
     control(&first, json!({ "managed_subscription": { "developer_name": "Sub", "topic": "/data/Sales__chn" } })).await;
     let channels = ["/data/Sales__chn", "/topic/T", "/event/Order_Event__e", "/u/x"];

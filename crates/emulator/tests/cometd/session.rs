@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
-use tidegate_emulator::server::Config;
 
 use super::common::{Running, answer};
 use super::support::*;
@@ -13,7 +12,7 @@ async fn a_handshake_and_the_first_connect_are_answered_word_for_word() {
     let running = start(|_| {}).await;
     let mut client = Bayeux::new(&running);
     let handshake = client.handshake().await;
-    assert_eq!((25..=30).contains(&client.id.len()), true, "{}", client.id);
+    assert!((25..=30).contains(&client.id.len()), "{}", client.id);
     assert_eq!(
         handshake,
         json!({ "ext": { "replay": true, "payload.format": true }, "minimumVersion": "1.0", "clientId": client.id,
@@ -71,7 +70,8 @@ async fn who_may_not_come_in_is_told_why() {
     let mut older = Bayeux::new(&running);
     let token = std::mem::take(&mut older.token);
     let response = older.http.post(&older.url).header("authorization", format!("OAuth {token}"));
-    let body = json!([{ "channel": "/meta/handshake", "version": "1.0", "supportedConnectionTypes": ["long-polling"] }]);
+    let body =
+        json!([{ "channel": "/meta/handshake", "version": "1.0", "supportedConnectionTypes": ["long-polling"] }]);
     let (_, answers) = answer(response.json(&body)).await;
     assert_eq!(answers[0]["successful"], true, "the older scheme");
 }
@@ -113,8 +113,7 @@ async fn messages_without_a_session() {
     client.handshake().await;
     let cookie = client.cookie.take();
     let [answer] = &client.connect(Some(0)).await[..] else { panic!("one answer") };
-    let expected =
-        format!("400::Client {} has established a session, but no BAYEUX_BROWSER cookie present", client.id);
+    let expected = format!("400::Client {} has established a session, but no BAYEUX_BROWSER cookie present", client.id);
     assert_eq!(answer["error"], expected);
     client.cookie = cookie;
     // Another session in the same jar: the first is not known any more.
@@ -174,8 +173,14 @@ async fn a_connect_is_held_for_110_seconds_or_until_there_is_an_event() {
 async fn a_held_connect_gives_way() {
     let running = start(|_| {}).await;
     let mut client = Bayeux::connected(&running).await;
-    let mut other = Bayeux { http: client.http.clone(), url: client.url.clone(), token: client.token.clone(),
-        cookie: client.cookie.clone(), id: client.id.clone(), ..Bayeux::new(&running) };
+    let mut other = Bayeux {
+        http: client.http.clone(),
+        url: client.url.clone(),
+        token: client.token.clone(),
+        cookie: client.cookie.clone(),
+        id: client.id.clone(),
+        ..Bayeux::new(&running)
+    };
     // To a disconnect.
     let (answers, ()) = tokio::join!(client.connect(None), async {
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -238,7 +243,7 @@ async fn tokens_that_end_end_the_session_and_being_connected_extends_them() {
 
 #[tokio::test]
 async fn an_org_has_so_many_clients() {
-    let running = start(|s| s.streaming.clients = 2).await;
+    let running = start(|s| s.streaming_clients_max = 2).await;
     let _two = (Bayeux::connected(&running).await, Bayeux::connected(&running).await);
     let denied = Bayeux::new(&running).handshake().await;
     assert_eq!(denied["ext"]["sfdc"]["failureReason"], "403::Organization concurrent user limit exceeded");
@@ -251,7 +256,12 @@ async fn faults_show_as_salesforce_words_them() {
     let running = start(|_| {}).await;
     let plan = |with: &str| json!({ "cometd": { "with": with } });
     for (with, error, reason, advice) in [
-        ("unknown_client", json!("403::Unknown client"), Json::Null, json!({ "interval": 0, "reconnect": "handshake" })),
+        (
+            "unknown_client",
+            json!("403::Unknown client"),
+            Json::Null,
+            json!({ "interval": 0, "reconnect": "handshake" }),
+        ),
         ("auth", json!("401::Authentication invalid"), Json::Null, json!({ "reconnect": "none" })),
         (
             "busy",
@@ -292,5 +302,4 @@ async fn the_cookie_can_be_done_without_where_the_org_is_set_up_so() {
     client.handshake().await;
     client.cookie = None;
     assert_eq!(client.connect(Some(0)).await[0]["successful"], true);
-    let _ = Config::default();
 }

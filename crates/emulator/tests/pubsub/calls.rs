@@ -1,7 +1,7 @@
 //! Single calls, and requests that are refused.
 
 use tidegate_emulator::faults::Action;
-use tidegate_emulator::grpc::proto::{PublishRequest, TopicRequest};
+use tidegate_emulator::grpc::proto::TopicRequest;
 use tidegate_emulator::server::{Config, Emulator};
 use tidegate_emulator::settings::Settings;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
@@ -64,13 +64,6 @@ async fn topics_and_schemas() {
     for id in ["", "AAAAAAAAAAAAAAAAAAAAAA"] {
         assert_eq!(error_code(&schema(id).await.unwrap_err()), "schema.validation.failed", "{id}");
     }
-}
-
-#[tokio::test]
-async fn publishing_is_refused() {
-    let bench = Bench::start(Settings::default()).await;
-    let status = bench.client.clone().publish(bench.call(PublishRequest::default())).await.unwrap_err();
-    assert_eq!(status.code(), Code::Unimplemented);
 }
 
 #[tokio::test]

@@ -4,4 +4,6 @@
 mod calls;
 mod faults;
 mod follow;
+mod managed;
+mod publish;
 mod support;

@@ -23,6 +23,7 @@ pub(crate) use proto::{ConsumerEvent, FetchRequest, FetchResponse, ReplayPreset,
 
 pub(crate) const NOW: Millis = 1_767_225_600_000;
 pub(crate) const ALL: &str = "/data/ChangeEvents";
+pub(crate) const ORDERS: &str = "/event/Order__e";
 pub(crate) const WIDGETS: &str = "/data/Widget__ChangeEvent";
 
 /// Long enough for a loaded machine; nothing waits so long when all is well.
@@ -45,6 +46,7 @@ pub(crate) fn app() -> App {
         client_credentials: true,
         run_as: None,
         blocked: false,
+        ..App::default()
     }
 }
 
@@ -54,6 +56,11 @@ pub(crate) fn org(settings: Settings) -> Org {
         ObjectType::custom("Widget__c", "Widget", "Widgets", *b"a0X", NameField::Text)
             .with(Field::long_text_area("Notes__c", "Notes", 131_072)),
     );
+    schema.put(ObjectType::platform_event("Order__e", "Order", "Orders", *b"e00").with(Field::text(
+        "Number__c",
+        "Number",
+        80,
+    )));
     Org { settings, schema: Arc::new(schema), ..Org::default() }
 }
 
@@ -117,6 +124,38 @@ impl Bench {
         let call = self.call(ReceiverStream::new(receiver));
         let answers = self.client.clone().subscribe(call).await.unwrap().into_inner();
         Subscription { requests, answers }
+    }
+
+    /// The id of the schema that orders have now.
+    pub(crate) fn order_schema(&self) -> String {
+        let mut org = self.state.org.write();
+        let object = org.schema.find("Order__e").unwrap().1.clone();
+        org.events.current_schema(&object).id.clone()
+    }
+
+    /// An order to be published.
+    pub(crate) fn order(&self, number: &str) -> proto::ProducerEvent {
+        let mut payload = Vec::new();
+        // Zigzag of numbers that fit one byte, and of a length.
+        payload.push(0);
+        for text in ["005", number] {
+            if text == number {
+                payload.push(2);
+            }
+            payload.push(u8::try_from(text.len() * 2).unwrap());
+            payload.extend(text.as_bytes());
+        }
+        proto::ProducerEvent {
+            id: String::new(),
+            schema_id: self.order_schema(),
+            payload: payload.into(),
+            headers: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn publish(&self, events: Vec<proto::ProducerEvent>) -> Result<proto::PublishResponse, Status> {
+        let request = proto::PublishRequest { topic_name: ORDERS.into(), events, auth_refresh: String::new() };
+        self.client.clone().publish(self.call(request)).await.map(tonic::Response::into_inner)
     }
 
     /// Names of the widgets that an answer's events created, read with the schema that each event names.

@@ -166,7 +166,7 @@ proptest! {
             let objects: Vec<_> = writes.iter().map(object_of).collect();
             let before = image(&bench.org.store);
             let context = bench.context(all_or_none);
-            let (results, changes) = bench.org.transact(&context, writes);
+            let (results, changes, _) = bench.org.transact(&context, WriteOptions::default(), writes);
             follow(&mut replica, &changes)?;
             if results.iter().all(Result::is_err) {
                 prop_assert_eq!(image(&bench.org.store), before, "failed writes changed something");

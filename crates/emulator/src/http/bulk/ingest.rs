@@ -5,7 +5,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
-use http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use futures::StreamExt;
+use http::{HeaderMap, StatusCode, header};
 
 use super::multipart;
 use super::{
@@ -67,7 +69,8 @@ async fn create(
         let asked = request(&body)?;
         let mut org = state.org.write();
         let schema = org.schema.clone();
-        let job = org.jobs.create_ingest(&schema, asked, session.user, session.version.0, now)?;
+        let choices = org.settings.bulk.clone();
+        let job = org.jobs.create_ingest(&schema, &choices, asked, session.user, session.version.0, now)?;
         return Ok(job_response(job, Shown::Created));
     };
     let parts = multipart::parse(&body, boundary)?;
@@ -78,10 +81,11 @@ async fn create(
     let asked = request(&parts.job)?;
     let mut org = state.org.write();
     let schema = org.schema.clone();
-    let id = org.jobs.create_ingest(&schema, asked, session.user, session.version.0, now)?.id.to_string();
+    let choices = org.settings.bulk.clone();
+    let id = org.jobs.create_ingest(&schema, &choices, asked, session.user, session.version.0, now)?.id.to_string();
     let job = org.jobs.get_mut(Kind::Ingest, &id, now)?;
-    job.upload(parts.content.into(), session.user)?;
-    job.close(session.user, now)?;
+    job.upload(parts.content.into(), session.user, &choices)?;
+    job.close(session.user, &choices, now)?;
     state.bulk_wake.notify_one();
     Ok(job_response(job, Shown::Created))
 }
@@ -95,9 +99,10 @@ async fn change(
     let asked = asked_state(&read_body(body, JOB_BYTES_MAX).await?)?;
     let now = state.now();
     let mut org = state.org.write();
+    let choices = org.settings.bulk.clone();
     let job = org.jobs.get_mut(Kind::Ingest, &id, now)?;
     match asked.as_str() {
-        "UploadComplete" => job.close(session.user, now)?,
+        "UploadComplete" => job.close(session.user, &choices, now)?,
         "Aborted" => job.abort(now)?,
         other => return Err(ApiError::new("INVALIDJOBSTATE", format!("A job cannot be set to {other}"))),
     }
@@ -117,10 +122,32 @@ async fn upload(
         return Err(ApiError::new("UNSUPPORTED_MEDIA_TYPE", "The data of a job must be sent as text/csv").status(415));
     }
     // Looked at before and after the body has come: it may take long.
-    state.org.read().jobs.get(Kind::Ingest, &id, state.now())?;
-    let csv = read_body(body, UPLOAD_BYTES_MAX).await?;
-    state.org.write().jobs.get_mut(Kind::Ingest, &id, state.now())?.upload(csv, session.user)?;
+    {
+        let org = state.org.read();
+        org.jobs.get(Kind::Ingest, &id, state.now())?.check_upload(session.user, &org.settings.bulk)?;
+    }
+    let expected = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
+    let csv = read_upload(body, expected.filter(|_| !headers.contains_key(header::CONTENT_ENCODING))).await?;
+    let mut org = state.org.write();
+    let choices = org.settings.bulk.clone();
+    org.jobs.get_mut(Kind::Ingest, &id, state.now())?.upload(csv, session.user, &choices)?;
     Ok(StatusCode::CREATED)
+}
+
+/// Reads an upload as it comes into one buffer: of the size announced, or growing.
+async fn read_upload(body: Body, expected: Option<usize>) -> Result<Bytes, ApiError> {
+    let mut csv = Vec::with_capacity(expected.unwrap_or(0).min(UPLOAD_BYTES_MAX));
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|e| ApiError::new("POST_BODY_PARSE_ERROR", format!("The body breaks off: {e}")))?;
+        if csv.len() + piece.len() > UPLOAD_BYTES_MAX {
+            let text = format!("The data of a job must not exceed {UPLOAD_BYTES_MAX} bytes (150 MB in base64)");
+            return Err(ApiError::new("REQUEST_ENTITY_TOO_LARGE", text).status(413));
+        }
+        csv.extend_from_slice(&piece);
+    }
+    csv.shrink_to_fit();
+    Ok(csv.into())
 }
 
 async fn results(

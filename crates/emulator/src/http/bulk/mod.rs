@@ -177,13 +177,41 @@ fn job_json(job: &Job, shown: Shown) -> Json {
             put("apiActiveProcessingTime", json!(job.processing_ms));
             put("apexProcessingTime", json!(0));
         } else {
-            put("isPkChunkingSupported", json!(true));
+            put("isPkChunkingSupported", json!(can_be_chunked(&job.object)));
         }
     }
     if let Some(message) = &job.error_message {
         put("errorMessage", json!(message));
     }
     Json::Object(members)
+}
+
+/// Standard objects that can be split by primary key, among those that Salesforce documents. Custom objects all can.
+const CHUNKABLE: [&str; 20] = [
+    "Account",
+    "Asset",
+    "Campaign",
+    "CampaignMember",
+    "Case",
+    "CaseComment",
+    "Contact",
+    "Contract",
+    "Event",
+    "EventRelation",
+    "Lead",
+    "Note",
+    "Opportunity",
+    "OpportunityContactRole",
+    "OpportunityLineItem",
+    "Order",
+    "Product2",
+    "Task",
+    "User",
+    "UserRole",
+];
+
+fn can_be_chunked(object: &str) -> bool {
+    object.ends_with("__c") || CHUNKABLE.contains(&object)
 }
 
 fn whole_second(at: crate::Millis) -> String {

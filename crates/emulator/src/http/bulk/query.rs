@@ -1,6 +1,6 @@
 //! Query jobs and their result pages.
 
-use std::convert::Infallible;
+use std::ops::Range;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -29,7 +29,9 @@ use crate::http::state::AppState;
 use crate::query::{BulkSelection, QueryOptions, check_bulk};
 
 /// About how many bytes are rendered at a time.
-const PIECE_BYTES: usize = 128 * 1024;
+const PIECE_BYTES: usize = 256 * 1024;
+/// Pieces that are rendered before the client asks for them.
+const PIECES_AHEAD: usize = 3;
 /// `resultUrl` entries of one answer.
 const PAGES_MAX: usize = 5;
 
@@ -131,12 +133,10 @@ async fn results(
     let to = from.saturating_add(most).min(selection.len());
     let left_off = truncate.map_or(0, |Extension(TruncateRows(n))| usize::try_from(n).unwrap_or(usize::MAX));
     let page = Page {
-        next: from,
+        from,
         to: to.saturating_sub(left_off).max(from),
         delimiter: job.delimiter.byte(),
         line_ending: job.line_ending.text(),
-        rows_at_once: 64,
-        header_due: true,
         selection: Arc::clone(selection),
     };
     let next = if to < selection.len() { locator(to) } else { "null".into() };
@@ -186,43 +186,36 @@ fn result_pages(job: &Job, from: usize, rows: usize, page_rows: usize) -> Json {
     })
 }
 
-/// A result page on its way out: rendered piece by piece, as fast as the client reads.
+/// A result page on its way out: pieces are rendered off the threads that serve connections, a few ahead of the
+/// client, as fast as it reads.
 struct Page {
     selection: Arc<BulkSelection>,
-    next: usize,
+    from: usize,
     to: usize,
     delimiter: u8,
     line_ending: &'static str,
-    /// Grows or shrinks until a piece has about [`PIECE_BYTES`].
-    rows_at_once: usize,
-    header_due: bool,
 }
 
 impl Page {
     fn into_body(self) -> Body {
-        let pieces = futures::stream::unfold(self, |mut page| async move {
-            page.piece().map(|piece| (Ok::<_, Infallible>(piece), page))
+        let Page { selection, from, to, delimiter, line_ending } = self;
+        let mut header = Vec::new();
+        selection.write_header(delimiter, line_ending, &mut header);
+        let ends = Arc::clone(&selection);
+        let ranges = std::iter::successors(Some(from..from), move |last: &Range<usize>| {
+            (last.end < to).then(|| last.end..ends.piece_end(last.end, PIECE_BYTES).min(to))
         });
+        let pieces = futures::stream::iter(ranges.skip(1)).map(move |range| {
+            let selection = Arc::clone(&selection);
+            tokio::task::spawn_blocking(move || {
+                let mut out = Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 4);
+                selection.write_rows(range, delimiter, line_ending, &mut out);
+                Bytes::from(out)
+            })
+        });
+        let pieces = pieces.buffered(PIECES_AHEAD).map(|piece| piece.map_err(std::io::Error::other));
+        let header = futures::stream::iter([Ok(Bytes::from(header))]);
         // Compression looks again after the end.
-        Body::from_stream(pieces.fuse())
-    }
-
-    fn piece(&mut self) -> Option<Bytes> {
-        let mut out = Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 4);
-        if std::mem::take(&mut self.header_due) {
-            self.selection.write_header(self.delimiter, self.line_ending, &mut out);
-        } else if self.next >= self.to {
-            return None;
-        }
-        let end = self.next.saturating_add(self.rows_at_once).min(self.to);
-        let before = out.len();
-        self.selection.write_rows(self.next..end, self.delimiter, self.line_ending, &mut out);
-        let rows = end - self.next;
-        if rows == self.rows_at_once {
-            let bytes_per_row = ((out.len() - before) / rows).max(1);
-            self.rows_at_once = (PIECE_BYTES / bytes_per_row).clamp(1, 4_096);
-        }
-        self.next = end;
-        Some(out.into())
+        Body::from_stream(header.chain(pieces).fuse())
     }
 }

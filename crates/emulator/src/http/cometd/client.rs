@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use rand::Rng;
@@ -23,6 +24,8 @@ const ID_LENGTH: usize = 28;
 pub struct Clients {
     all: Mutex<HashMap<String, Arc<Client>>>,
     pub(super) faults: Faults,
+    /// Sessions that ended since somebody asked.
+    gone: AtomicU64,
 }
 
 /// A session.
@@ -105,7 +108,13 @@ impl Clients {
         if let Some(client) = self.all.lock().remove(id) {
             client.state.lock().ended = true;
             client.told.notify_waiters();
+            self.gone.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// How many sessions ended since this was asked last.
+    pub(super) fn take_gone(&self) -> u64 {
+        self.gone.swap(0, Ordering::Relaxed)
     }
 
     /// Forgets who was not heard of for longer than the window.
@@ -114,6 +123,7 @@ impl Clients {
             let mut state = client.state.lock();
             let lives = state.held > 0 || now.saturating_sub(state.seen_at) <= window;
             state.ended |= !lives;
+            self.gone.fetch_add(u64::from(!lives), Ordering::Relaxed);
             lives
         });
     }
@@ -152,6 +162,7 @@ impl Clients {
     pub fn forget_all(&self) {
         let ended: Vec<_> = self.all.lock().drain().map(|(_, client)| client).collect();
         for client in ended {
+            self.gone.fetch_add(1, Ordering::Relaxed);
             client.state.lock().ended = true;
             client.told.notify_waiters();
         }

@@ -74,6 +74,9 @@ impl Request {
                 _ => answers.push(Json::Object(message.failure(errors::PUBLISH_DENIED))),
             }
         }
+        for _ in 0..self.state.cometd.take_gone() {
+            self.state.org.read().usage.leave_streaming_client();
+        }
         answers
     }
 
@@ -98,13 +101,15 @@ impl Request {
             _ => {}
         }
         let (window, most) = {
-            let streaming = &self.state.org.read().settings.streaming;
-            (streaming.reconnect_ms, streaming.clients)
+            let settings = &self.state.org.read().settings;
+            (settings.streaming.reconnect_ms, usize::try_from(settings.streaming_clients_max).unwrap_or(usize::MAX))
         };
         // Unconfirmed: whether the limit shows here or at the subscription.
         let Ok(client) = self.state.cometd.begin(user, self.state.now(), window, most) else {
             return denied(errors::TOO_MANY_CLIENTS);
         };
+        // Counted for the report of limits; the allowance itself is looked at above.
+        self.state.org.read().usage.enter_streaming_client(u64::MAX);
         self.new_browser = Some(client.cookie.clone());
         self.browser = Some(client.cookie.clone());
         let mut answer = Map::new();

@@ -88,9 +88,9 @@ fn version(path: &str) -> Result<u16, String> {
     };
     match segment.strip_suffix(".0").and_then(|n| n.parse::<u16>().ok()) {
         Some(version) if (OLDEST..=latest).contains(&version) => Ok(version),
-        Some(_) => Err(format!(
-            "400::Unsupported API version. Only API versions '{OLDEST}.0' and later are supported. {form}"
-        )),
+        Some(_) => {
+            Err(format!("400::Unsupported API version. Only API versions '{OLDEST}.0' and later are supported. {form}"))
+        }
         None => Err(format!("400::API version in the URI is mandatory. {form}")),
     }
 }

@@ -184,10 +184,7 @@ fn collect(request: &Request, client: &Client) -> Result<Vec<Json>, Lost> {
     let fails = request.state.org.read().events.stream_fails();
     let mut state = client.state.lock();
     let org = request.state.org.read();
-    let form = JsonForm {
-        version: request.version,
-        cleared_as_null: org.settings.streaming.cleared_fields_as_null,
-    };
+    let form = JsonForm { version: request.version, cleared_as_null: org.settings.streaming.cleared_fields_as_null };
     let mut found: Vec<(u64, Json)> = Vec::new();
     let (mut events, mut notices, mut bytes) = (0, 0, 0);
     for subscription in &mut state.subscriptions {
@@ -258,6 +255,7 @@ fn fits(subscription: &Subscription, data: &Json) -> bool {
         || subscription.filter.iter().any(|(field, wanted)| match data.get("sobject").and_then(|r| r.get(field)) {
             Some(Json::String(text)) => text == wanted,
             Some(Json::Null) | None => wanted == "null",
-            Some(other) => other.to_string() == *wanted,
+            // Numbers and booleans, as they are written.
+            Some(other) => serde_json::from_str::<Json>(wanted).is_ok_and(|wanted| wanted == *other),
         })
 }

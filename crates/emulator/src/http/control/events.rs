@@ -143,10 +143,12 @@ fn apply(org: &mut Org, now: crate::Millis, asked: Disturbance) -> Result<Json, 
         Disturbance::Lose(count) => bus.lose_next(count),
         Disturbance::Late { count, ms } => bus.delay_next(count, ms),
         Disturbance::GapNext(count) => bus.gap_next(count),
-        Disturbance::Gap { object, ids: records, change } => bus
-            .inject_gap(schema, settings, now, &object, &ids(&records)?, change.into())
-            .map_err(|e| e.to_string())?,
-        Disturbance::Merged { object, ids: records, fields } => org.inject_merged(now, &object, &ids(&records)?, &fields)?,
+        Disturbance::Gap { object, ids: records, change } => {
+            bus.inject_gap(schema, settings, now, &object, &ids(&records)?, change.into()).map_err(|e| e.to_string())?
+        }
+        Disturbance::Merged { object, ids: records, fields } => {
+            org.inject_merged(now, &object, &ids(&records)?, &fields)?
+        }
         Disturbance::Overflow { object } => {
             bus.inject_overflow(schema, settings, now, &object).map_err(|e| e.to_string())?;
         }
@@ -167,7 +169,8 @@ fn apply(org: &mut Org, now: crate::Millis, asked: Disturbance) -> Result<Json, 
         }
         Disturbance::ManagedSubscription { developer_name, topic, default_replay, error_recovery_replay } => {
             let label = developer_name.clone();
-            let new = NewSubscription { developer_name, label, topic_name: topic, default_replay, error_recovery_replay };
+            let new =
+                NewSubscription { developer_name, label, topic_name: topic, default_replay, error_recovery_replay };
             let id = managed::create(org, new).map_err(|e| e.to_string())?;
             return Ok(json!({ "id": id.to_string() }));
         }

@@ -15,9 +15,7 @@ use super::envelope::{self, Fault, Request, write};
 use crate::dml::WriteContext;
 use crate::http::state::AppState;
 use crate::http::version::ApiVersion;
-use crate::metadata::{
-    self, DeployOptions, DeployStatus, Manifest, Mode, Node, Problem, RetrieveRequest, Work,
-};
+use crate::metadata::{self, DeployOptions, DeployStatus, Manifest, Mode, Node, Problem, RetrieveRequest, Work};
 use crate::xml::Element;
 use crate::{ApiError, Millis, Org, RecordId};
 
@@ -123,9 +121,7 @@ impl Call<'_> {
             "deployRecentValidation" => self.deploy_recent_validation(),
             "retrieve" => self.retrieve(),
             "checkRetrieveStatus" => self.check_retrieve_status(),
-            name => {
-                Err(Fault::Client(format!("No operation available for request {{{}}}{name}", metadata::NAMESPACE)))
-            }
+            name => Err(Fault::Client(format!("No operation available for request {{{}}}{name}", metadata::NAMESPACE))),
         }
     }
 
@@ -428,4 +424,3 @@ fn options(element: Option<&Element>, version: ApiVersion) -> Result<DeployOptio
         test_level,
     })
 }
-

@@ -38,7 +38,8 @@ pub(super) fn parse<'a>(body: &'a [u8], boundary: &str) -> Option<Parts<'a>> {
             None => return None,
         };
         let head = String::from_utf8_lossy(head).to_ascii_lowercase();
-        let kind = head.lines().find_map(|line| line.strip_prefix("content-type:")).unwrap_or_default().trim().to_owned();
+        let kind =
+            head.lines().find_map(|line| line.strip_prefix("content-type:")).unwrap_or_default().trim().to_owned();
         if kind.starts_with("application/json") || data.first() == Some(&b'{') {
             parts.json = Some(data);
         } else if data.starts_with(b"PK") || kind.contains("zip") || kind.contains("octet-stream") {

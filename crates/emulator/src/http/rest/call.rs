@@ -1,4 +1,4 @@
-//! A request, read: its path in decoded names, its parameters, its JSON body.
+//! A request, read: its path in decoded names, its parameters, its body.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value as Json};
 
 use crate::dml::{Input, WriteContext};
-use crate::http::{AppState, Session, json_response};
+use crate::http::{ApiVersion, AppState, Session, SharedOrg, json_response};
 use crate::query::QueryOptions;
 use crate::schema::{ObjectId, ObjectType};
 use crate::{ApiError, Org};
@@ -37,7 +37,9 @@ pub(super) struct Call {
     pub(super) path: Vec<String>,
     params: Vec<(String, String)>,
     pub(super) headers: HeaderMap,
-    body: Bytes,
+    pub(super) body: Bytes,
+    /// Whether the answer shall be XML.
+    pub(super) xml: bool,
 }
 
 impl Call {
@@ -52,18 +54,56 @@ impl Call {
         body: Bytes,
     ) -> Result<Self, ApiError> {
         let rest = uri.path().strip_prefix("/services/data/").unwrap_or_default();
-        let mut path = Vec::new();
-        for name in rest.trim_end_matches('/').split('/').skip(1) {
+        let rest = rest.split_once('/').map_or("", |(_, rest)| rest);
+        Self::build(state, session, origin, (method.as_str(), rest, uri.query().unwrap_or_default()), headers, body)
+    }
+
+    /// A request within this one: of a composite, a batch or a graph. `path` follows the version, with its query.
+    pub(super) fn within(
+        &self,
+        org: &SharedOrg,
+        version: ApiVersion,
+        (method, path): (&str, &str),
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Self, ApiError> {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let state = AppState { org: Arc::clone(org), ..self.state.clone() };
+        let session = Session { version, ..self.session.clone() };
+        Self::build(state, session, self.origin.clone(), (method, path, query), headers, body)
+    }
+
+    fn build(
+        state: AppState,
+        session: Session,
+        origin: String,
+        (method, path, query): (&str, &str, &str),
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Self, ApiError> {
+        let mut names = Vec::new();
+        for name in path.trim_matches('/').split('/').filter(|_| !path.trim_matches('/').is_empty()) {
             let name = percent_decode_str(name).decode_utf8().map_err(|_| super::not_found())?;
-            path.push(name.into_owned());
+            names.push(name.into_owned());
         }
-        let params: Vec<(String, String)> =
-            url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+        let mut xml = None;
+        // The form by suffix ended with v57.0.
+        if session.version.0 <= SUFFIXES_UNTIL
+            && let Some(last) = names.last_mut()
+        {
+            for (suffix, is_xml) in [(".json", false), (".xml", true)] {
+                if let Some(name) = last.strip_suffix(suffix).filter(|name| !name.is_empty()) {
+                    (*last, xml) = (name.to_owned(), Some(is_xml));
+                    break;
+                }
+            }
+        }
+        let params: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         // Name and value of the override are case-sensitive.
         let overridden = params.iter().find(|(name, _)| name == "_HttpMethod").map(|(_, value)| value.as_str());
         let method = match overridden {
-            Some(other) if method == Method::POST => other.to_owned(),
-            _ => method.to_string(),
+            Some(other) if method == "POST" => other.to_owned(),
+            _ => method.to_owned(),
         };
         let verb = match method.as_str() {
             "GET" | "HEAD" => Verb::Get,
@@ -72,7 +112,8 @@ impl Call {
             "DELETE" => Verb::Delete,
             _ => Verb::Other,
         };
-        Ok(Self { state, session, origin, method, verb, path, params, headers, body })
+        let xml = xml.unwrap_or_else(|| accepts_xml(&headers));
+        Ok(Self { state, session, origin, method, verb, path: names, params, headers, body, xml })
     }
 
     /// A query parameter.
@@ -91,24 +132,23 @@ impl Call {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The JSON body.
+    /// The content type of the body, in lower case; JSON where none is named.
+    pub(super) fn content_type(&self) -> String {
+        self.header(header::CONTENT_TYPE.as_str()).unwrap_or("application/json").trim().to_ascii_lowercase()
+    }
+
+    /// The body as JSON, which it is or is made from its XML.
     pub(super) fn json(&self) -> Result<Json, ApiError> {
-        let kind = self.header(header::CONTENT_TYPE.as_str()).unwrap_or("application/json");
-        if !kind.to_ascii_lowercase().starts_with("application/json") {
-            let message = format!("This resource takes application/json; '{kind}' is not supported.");
+        let kind = self.content_type();
+        if kind.starts_with("application/xml") || kind.starts_with("text/xml") {
+            return super::xml::read(&self.body);
+        }
+        if !kind.starts_with("application/json") {
+            let message =
+                format!("This resource takes application/json or application/xml; '{kind}' is not supported.");
             return Err(ApiError::new("UNSUPPORTED_MEDIA_TYPE", message).status(415));
         }
-        serde_json::from_slice(&self.body).map_err(|e| {
-            let message = if self.body.is_empty() {
-                "The HTTP entity body is required, but this request has no entity body.".to_owned()
-            } else {
-                let (line, column) = (e.line(), e.column());
-                let text = e.to_string();
-                let reason = text.split(" at line ").next().unwrap_or_default();
-                format!("{reason} at [line:{line}, column:{column}]")
-            };
-            ApiError::new("JSON_PARSER_ERROR", message)
-        })
+        serde_json::from_slice(&self.body).map_err(|e| unreadable(&self.body, &e))
     }
 
     /// The JSON body, which must be an object.
@@ -180,6 +220,48 @@ impl Call {
         }
         text_answer(status, body)
     }
+}
+
+/// The last version in which a path can end in `.json` or `.xml`.
+const SUFFIXES_UNTIL: u16 = 57;
+
+/// Whether XML is wanted rather than JSON: whichever `Accept` names first.
+pub(super) fn accepts_xml(headers: &HeaderMap) -> bool {
+    let Some(accept) = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()) else { return false };
+    let kinds = accept.split(',').map(|kind| kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    let mut known = kinds.filter(|kind| {
+        matches!(kind.as_str(), "*/*" | "application/*" | "application/json" | "application/xml" | "text/xml")
+    });
+    known.next().is_some_and(|kind| kind.ends_with("xml"))
+}
+
+/// Why JSON cannot be read, in the words of the parser that Salesforce has.
+pub(super) fn unreadable(body: &[u8], error: &serde_json::Error) -> ApiError {
+    if body.is_empty() {
+        let message = "The HTTP entity body is required, but this request has no entity body.";
+        return ApiError::new("JSON_PARSER_ERROR", message);
+    }
+    let (line, column) = (error.line(), error.column());
+    let text = error.to_string();
+    let reason = text.split(" at line ").next().unwrap_or_default();
+    let there = body.split(|b| *b == b'\n').nth(line.saturating_sub(1)).unwrap_or_default();
+    let found = std::str::from_utf8(there).ok().and_then(|line| line.get(column.saturating_sub(1)..)?.chars().next());
+    let message = match found {
+        _ if error.is_eof() => "Unexpected end-of-input".to_owned(),
+        Some(c) => {
+            let expected = match reason {
+                "key must be a string" => ": was expecting double-quote to start field name".to_owned(),
+                "expected `:`" => ": was expecting a colon to separate field name and value".to_owned(),
+                "expected value" | "expected ident" => {
+                    ": expected a valid value (number, String, array, object, 'true', 'false' or 'null')".to_owned()
+                }
+                other => format!(": {other}"),
+            };
+            format!("Unexpected character ('{c}' (code {})){expected}", u32::from(c))
+        }
+        None => reason.to_owned(),
+    };
+    ApiError::new("JSON_PARSER_ERROR", format!("{message} at [line:{line}, column:{column}]"))
 }
 
 /// The members of a JSON object as a write takes them.

@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::Answer;
-use super::call::{Call, inputs};
+use super::call::{Call, Verb, inputs, unreadable};
+use super::composite::{flag, member};
+use super::multipart::{self, Part};
+use super::{Answer, not_allowed};
 use crate::dml::{Input, Write, WriteResult};
 use crate::http::ApiErrors;
 use crate::query::retrieve;
@@ -17,8 +19,24 @@ const CHUNKS_MAX: usize = 10;
 /// Ids of one call that reads.
 const IDS_MAX: usize = 2_000;
 
+/// `/composite/sobjects` and what is below it.
+pub(super) fn route(call: &Call, below: &[&str]) -> Answer {
+    let at = |n: usize| call.path.get(n).map_or("", String::as_str);
+    match (call.verb, below) {
+        (Verb::Post, []) => create(call),
+        (Verb::Patch, []) => update(call),
+        (Verb::Delete, []) => delete(call),
+        (_, []) => Err(not_allowed(call, "DELETE,PATCH,POST").into()),
+        (Verb::Get | Verb::Post, [_]) => read(call, at(2)),
+        (_, [_]) => Err(not_allowed(call, "GET,HEAD,POST").into()),
+        (Verb::Patch, [_, _]) => upsert(call, at(2), at(3)),
+        (_, [_, _]) => Err(not_allowed(call, "PATCH").into()),
+        _ => Err(super::not_found().into()),
+    }
+}
+
 /// `POST /composite/sobjects`.
-pub(super) fn create(call: &Call) -> Answer {
+fn create(call: &Call) -> Answer {
     write(call, |org, record| {
         let (object, mut members) = typed(org, record)?;
         if take_id(&mut members).is_some() {
@@ -30,7 +48,7 @@ pub(super) fn create(call: &Call) -> Answer {
 }
 
 /// `PATCH /composite/sobjects`.
-pub(super) fn update(call: &Call) -> Answer {
+fn update(call: &Call) -> Answer {
     write(call, |org, record| {
         let (object, mut members) = typed(org, record)?;
         let missing = || ApiError::new("MISSING_ARGUMENT", "Id not specified in an update call").field("Id");
@@ -41,7 +59,7 @@ pub(super) fn update(call: &Call) -> Answer {
 }
 
 /// `PATCH /composite/sobjects/{object}/{field}`.
-pub(super) fn upsert(call: &Call, name: &str, key: &str) -> Answer {
+fn upsert(call: &Call, name: &str, key: &str) -> Answer {
     let (object, facts) = call.object(&call.state.org.read(), name)?;
     let (_, field) = facts.field(key).ok_or_else(|| super::record::no_match(key))?;
     if field.ty != FieldType::Id && !field.external_id && !field.id_lookup {
@@ -62,7 +80,7 @@ pub(super) fn upsert(call: &Call, name: &str, key: &str) -> Answer {
 }
 
 /// `DELETE /composite/sobjects?ids=a,b&allOrNone=false`.
-pub(super) fn delete(call: &Call) -> Answer {
+fn delete(call: &Call) -> Answer {
     let ids = call.list("ids").unwrap_or_default();
     bound(ids.len(), RECORDS_MAX)?;
     let all_or_none = call.param("allOrNone").is_some_and(|v| v.eq_ignore_ascii_case("true"));
@@ -74,14 +92,15 @@ pub(super) fn delete(call: &Call) -> Answer {
             let object = org.schema.by_prefix(id.prefix()).ok_or_else(|| malformed(text))?;
             Ok(Write::Delete { object, id })
         })
-        .collect();
+        .collect::<Vec<_>>();
+    check_chunks(&writes)?;
     let results = run(&mut org, call, all_or_none, writes);
     drop(org);
     Ok(call.answer(200, &Json::Array(results.into_iter().map(|r| item(r, false)).collect())))
 }
 
 /// `GET /composite/sobjects/{object}?ids=&fields=`, and the same by POST of `{"ids","fields"}`.
-pub(super) fn read(call: &Call, name: &str) -> Answer {
+fn read(call: &Call, name: &str) -> Answer {
     let (ids, fields) = if call.verb == super::Verb::Post {
         let body = call.json_object()?;
         let list = |name: &str| -> Option<Vec<String>> {
@@ -125,9 +144,9 @@ fn write_with(
     tell_created: bool,
     read: impl Fn(&Org, Map<String, Json>) -> Result<Write, ApiError>,
 ) -> Answer {
-    let mut body = call.json_object()?;
-    let all_or_none = body.get("allOrNone").and_then(Json::as_bool).unwrap_or(false);
-    let Some(Json::Array(records)) = body.get_mut("records").map(Json::take) else {
+    let (body, files) = body(call)?;
+    let all_or_none = flag(&body, "allOrNone")?.unwrap_or(false);
+    let Some(Json::Array(records)) = member(&body, "records") else {
         return Err(ApiError::new("JSON_PARSER_ERROR", "records must be a list").into());
     };
     bound(records.len(), RECORDS_MAX)?;
@@ -137,8 +156,51 @@ fn write_with(
         let Json::Object(members) = record else {
             return Err(ApiError::new("JSON_PARSER_ERROR", "each of records must be an object").into());
         };
-        writes.push(read(&org, members));
+        let file = file_of(members, &files);
+        let mut write = read(&org, members.clone());
+        if let (Some((field, bytes)), Ok(Write::Create { fields, .. } | Write::Update { fields, .. })) =
+            (file, &mut write)
+        {
+            fields.push((field, Input::Blob(org.store.blobs.put(bytes))));
+        }
+        writes.push(write);
     }
+    check_chunks(&writes)?;
+    let results = run(&mut org, call, all_or_none, writes);
+    drop(org);
+    Ok(call.answer(200, &Json::Array(results.into_iter().map(|r| item(r, tell_created)).collect())))
+}
+
+/// The body: JSON, or JSON with the files that its records name in parts beside it.
+fn body(call: &Call) -> Result<(Map<String, Json>, Vec<Part>), ApiError> {
+    if !call.content_type().starts_with("multipart/") {
+        return Ok((call.json_object()?, Vec::new()));
+    }
+    let header = call.header(http::header::CONTENT_TYPE.as_str()).unwrap_or_default();
+    let malformed = |what: &str| ApiError::new("POST_BODY_PARSE_ERROR", what);
+    let boundary = multipart::boundary(header).ok_or_else(|| malformed("The multipart boundary is missing"))?;
+    let mut parts = multipart::parse(&call.body, boundary)?;
+    if parts.is_empty() {
+        return Err(malformed("The part with the collection is missing"));
+    }
+    let first = parts.remove(0);
+    match serde_json::from_slice(&first.data).map_err(|e| unreadable(&first.data, &e))? {
+        Json::Object(members) => Ok((members, parts)),
+        _ => Err(ApiError::new("JSON_PARSER_ERROR", "The first part must be a JSON object.")),
+    }
+}
+
+/// The field and the bytes of the file that a record's attributes name.
+fn file_of(record: &Map<String, Json>, files: &[Part]) -> Option<(String, bytes::Bytes)> {
+    let attributes = member(record, "attributes")?.as_object()?;
+    let text = |name: &str| member(attributes, name).and_then(Json::as_str);
+    let (part, field) = (text("binaryPartName")?, text("binaryPartNameAlias")?);
+    let found = files.iter().find(|file| file.name == part)?;
+    Some((field.to_owned(), found.data.clone()))
+}
+
+/// Runs of records of one object are bounded.
+fn check_chunks(writes: &[Result<Write, ApiError>]) -> Result<(), ApiErrors> {
     let objects: Vec<_> = writes
         .iter()
         .flatten()
@@ -157,9 +219,7 @@ fn write_with(
         );
         return Err(ApiError::new("TOO_MANY_CHUNKS", message).into());
     }
-    let results = run(&mut org, call, all_or_none, writes);
-    drop(org);
-    Ok(call.answer(200, &Json::Array(results.into_iter().map(|r| item(r, tell_created)).collect())))
+    Ok(())
 }
 
 /// Does the writes that could be read, in one transaction; the others have failed already.
@@ -199,18 +259,27 @@ fn run(org: &mut Org, call: &Call, all_or_none: bool, writes: Vec<Result<Write, 
 fn item(result: WriteResult, tell_created: bool) -> Json {
     match result {
         Ok(saved) => {
-            let mut item = json!({ "id": saved.id.to_string(), "success": true, "errors": super::record::notes(saved.id) });
+            let mut item =
+                json!({ "id": saved.id.to_string(), "success": true, "errors": super::record::notes(saved.id) });
             if tell_created && let Some(members) = item.as_object_mut() {
                 members.insert("created".into(), json!(saved.created));
             }
             item
         }
         Err(errors) => {
+            let rolled_back = match errors.as_slice() {
+                [only] if only.code == "ALL_OR_NONE_OPERATION_ROLLED_BACK" => only.ids.first().copied(),
+                _ => None,
+            };
             let errors: Vec<Json> = errors
                 .iter()
                 .map(|e| json!({ "statusCode": e.code, "message": e.message, "fields": e.fields }))
                 .collect();
-            json!({ "success": false, "errors": errors })
+            // What was rolled back still says which record it was.
+            match rolled_back {
+                Some(id) => json!({ "id": id.to_string(), "success": false, "errors": errors }),
+                None => json!({ "success": false, "errors": errors }),
+            }
         }
     }
 }

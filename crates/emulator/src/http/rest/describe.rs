@@ -11,8 +11,11 @@ use serde_json::{Value as Json, json};
 
 use super::Answer;
 use super::call::{Call, empty};
-use crate::Millis;
 use crate::schema::describe;
+use crate::{ApiError, Millis};
+
+/// Recent records beside an object's basic information.
+const BASIC_ITEMS: usize = 5;
 
 /// `GET /sobjects`.
 pub(super) fn global(call: &Call) -> Answer {
@@ -20,11 +23,14 @@ pub(super) fn global(call: &Call) -> Answer {
     conditional(call, schema.last_modified(), "", || describe::global(&schema, &call.session.version.to_string()))
 }
 
-/// `GET /sobjects/{object}`: one entry of the global list. Nobody looks at records here, so none was looked at lately.
+/// `GET /sobjects/{object}`: one entry of the global list, and the records of the object that the user saw lately.
 pub(super) fn basic(call: &Call, name: &str) -> Answer {
-    let (_, object) = call.object(&call.state.org.read(), name)?;
+    let org = call.state.org.read();
+    let (id, object) = call.object(&org, name)?;
     let entry = describe::entry(&object, &call.session.version.to_string());
-    Ok(call.answer(200, &json!({ "objectDescribe": entry, "recentItems": [] })))
+    let recent = super::recent::items(call, &org, Some(id), BASIC_ITEMS)?;
+    drop(org);
+    Ok(call.answer(200, &json!({ "objectDescribe": entry, "recentItems": recent })))
 }
 
 /// `GET /sobjects/{object}/describe`.
@@ -43,14 +49,17 @@ fn conditional(call: &Call, modified: Millis, name: &str, body: impl FnOnce() ->
     let mut hasher = DefaultHasher::new();
     (modified, name, call.session.version).hash(&mut hasher);
     let tag = format!("\"{}\"", STANDARD.encode(hasher.finish().to_be_bytes()));
-    let seen_tag = call.header(header::IF_NONE_MATCH.as_str()).map(|tags| {
-        let plain = |tag: &str| tag.trim().trim_start_matches("W/").replace("-gzip", "").replace("--gzip", "");
-        tags.split(',').any(|t| t.trim() == "*" || plain(t) == tag)
-    });
+    let seen_tag = call
+        .header(header::IF_NONE_MATCH.as_str())
+        .map(|tags| tags.split(',').any(|t| t.trim() == "*" || super::conditions::plain(t) == tag));
     let seen = seen_tag.unwrap_or_else(|| {
         let since = call.header(header::IF_MODIFIED_SINCE.as_str()).and_then(parse_http_date);
         since.is_some_and(|since| modified <= since)
     });
+    let until = call.header(header::IF_UNMODIFIED_SINCE.as_str()).and_then(parse_http_date);
+    if until.is_some_and(|until| modified > until) {
+        return Err(ApiError::new("PRECONDITION_FAILED", "The describe was modified since").status(412).into());
+    }
     let response = if seen { empty(304) } else { call.answer(200, &body()) };
     Ok(dated(response, modified, &tag))
 }
@@ -63,12 +72,12 @@ fn dated(mut response: Response, seconds: i64, tag: &str) -> Response {
     response
 }
 
-fn http_date(seconds: i64) -> Option<HeaderValue> {
+pub(super) fn http_date(seconds: i64) -> Option<HeaderValue> {
     let at = Timestamp::from_second(seconds).ok()?.to_zoned(TimeZone::UTC);
     HeaderValue::from_str(&at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
 }
 
-fn parse_http_date(text: &str) -> Option<i64> {
+pub(super) fn parse_http_date(text: &str) -> Option<i64> {
     let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()?;
     Some(at.as_second())
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::Answer;
-use super::call::Call;
+use super::call::{Call, Verb};
 use crate::events::{EventSchema, Topic, generic};
 use crate::http::ApiErrors;
 use crate::{ApiError, RecordId};
@@ -11,10 +11,20 @@ use crate::{ApiError, RecordId};
 /// Events of one push. Not a bound that is documented.
 const EVENTS_MAX: usize = 200;
 
+/// `/event` and all below.
+pub(super) fn route(call: &Call, below: &[&str]) -> Answer {
+    match below {
+        ["eventschema", _] if call.verb == Verb::Get => schema(call, call.path.get(2).map_or("", String::as_str)),
+        ["eventschema", _] => Err(super::not_allowed(call, "GET,HEAD").into()),
+        _ => Err(super::not_found().into()),
+    }
+}
+
 /// `GET /event/eventSchema/{id}?payloadFormat=EXPANDED|COMPACT`.
-pub(super) fn schema(call: &Call, id: &str) -> Answer {
+fn schema(call: &Call, id: &str) -> Answer {
     let found = call.state.org.read().events.schema(id).cloned();
-    let schema = found.ok_or_else(|| ApiError::new("NOT_FOUND", "The requested resource does not exist").status(404))?;
+    let schema =
+        found.ok_or_else(|| ApiError::new("NOT_FOUND", "The requested resource does not exist").status(404))?;
     answer(call, &schema)
 }
 
@@ -33,7 +43,8 @@ fn answer(call: &Call, schema: &EventSchema) -> Answer {
     match call.param("payloadFormat").map(str::to_ascii_uppercase).as_deref() {
         Some("COMPACT") => {}
         None | Some("EXPANDED") => {
-            let position = json!({ "type": "record", "name": "Event", "fields": [{ "name": "replayId", "type": "long" }] });
+            let position =
+                json!({ "type": "record", "name": "Event", "fields": [{ "name": "replayId", "type": "long" }] });
             record = json!({
                 "name": record.get("name"),
                 "namespace": "com.sforce.eventbus",
@@ -108,7 +119,8 @@ pub(super) fn push(call: &Call, id: &str) -> Answer {
         let status: serde_json::Map<String, Json> =
             users.iter().map(|user| (user.to_string(), json!(online.contains(user)))).collect();
         // A broadcast is not counted.
-        let count = if users.is_empty() { -1 } else { users.iter().filter(|user| online.contains(user)).count() as i64 };
+        let count =
+            if users.is_empty() { -1 } else { users.iter().filter(|user| online.contains(user)).count() as i64 };
         generic::push(&mut org, call.state.now(), id, payload, users)?;
         results.push(json!({ "fanoutCount": count, "userOnlineStatus": status }));
     }

@@ -1,12 +1,25 @@
 //! `query`, `queryAll`, `queryMore`.
 
-use super::Answer;
-use super::call::Call;
-use crate::ApiError;
+use parking_lot::RwLockWriteGuard;
+
+use super::call::{Call, Verb};
+use super::{Answer, not_allowed, not_found};
 use crate::query;
+use crate::schema::ObjectId;
+use crate::{ApiError, Org, RecordId};
+
+/// `/query` and `/queryAll`.
+pub(super) fn route(call: &Call, below: &[&str], all: bool) -> Answer {
+    match (call.verb, below) {
+        (Verb::Get, []) => query(call, all),
+        (Verb::Get, [_]) => more(call, call.path.get(1).map_or("", String::as_str)),
+        (_, [] | [_]) => Err(not_allowed(call, "GET,HEAD").into()),
+        _ => Err(not_found().into()),
+    }
+}
 
 /// `GET /query?q=`, `GET /queryAll?q=`; with `columns=true` the columns, with `explain=` the plans.
-pub(super) fn query(call: &Call, all: bool) -> Answer {
+fn query(call: &Call, all: bool) -> Answer {
     let options = call.query_options(all);
     let org = call.state.org.read();
     if let Some(text) = call.param("explain") {
@@ -16,12 +29,44 @@ pub(super) fn query(call: &Call, all: bool) -> Answer {
     if call.param("columns").is_some_and(|v| v.eq_ignore_ascii_case("true")) {
         return Ok(call.answer(200, &query::columns(&org, text, &options)?));
     }
+    // What was looked at lately is a view of each user's own: it is filled in before it is read.
+    if text.to_ascii_lowercase().contains("recentlyviewed") {
+        drop(org);
+        let mut org = call.state.org.write();
+        org.show_recently_viewed(call.session.user);
+        let org = RwLockWriteGuard::downgrade(org);
+        let page = query::run(&org, text, &options)?;
+        return Ok(call.answer_text(200, page.json));
+    }
     let page = query::run(&org, text, &options)?;
+    let looked = looked_at(&org, text, &page);
+    drop(org);
+    if let Some((object, ids, fields)) = looked {
+        call.state.org.write().touch_views(object, &ids, options.now, fields);
+    }
     Ok(call.answer_text(200, page.json))
 }
 
+/// The records that a query `FOR VIEW` or `FOR REFERENCE` looked at, and the fields that say so.
+fn looked_at(org: &Org, text: &str, page: &query::Page) -> Option<(ObjectId, Vec<RecordId>, &'static [&'static str])> {
+    let words: Vec<String> = text.split_whitespace().rev().take(2).map(str::to_ascii_uppercase).collect();
+    let fields: &[&str] = match words.as_slice() {
+        [last, first] if first == "FOR" && last == "VIEW" => &["LastViewedDate", "LastReferencedDate"],
+        [last, first] if first == "FOR" && last == "REFERENCE" => &["LastReferencedDate"],
+        _ => return None,
+    };
+    let answer: serde_json::Value = serde_json::from_str(&page.json).ok()?;
+    let records = answer["records"].as_array()?;
+    let ids = records.iter().filter_map(|record| {
+        let url = record["attributes"]["url"].as_str()?;
+        RecordId::parse(url.rsplit('/').next()?)
+    });
+    let ids: Vec<RecordId> = ids.collect();
+    Some((org.schema.by_prefix(ids.first()?.prefix())?, ids, fields))
+}
+
 /// `GET /query/{locator}`. Parameters have no say.
-pub(super) fn more(call: &Call, locator: &str) -> Answer {
+fn more(call: &Call, locator: &str) -> Answer {
     let page = query::more(&call.state.org.read(), locator, &call.query_options(false))?;
     Ok(call.answer_text(200, page.json))
 }

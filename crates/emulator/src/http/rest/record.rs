@@ -1,10 +1,14 @@
 //! One record: create, read, update, delete.
 
+use std::sync::Arc;
+
 use http::{HeaderValue, header};
 use serde_json::json;
 
-use super::Answer;
-use super::call::{Call, inputs, no_content};
+use super::blob::Fields;
+use super::call::{Call, no_content};
+use super::conditions::Version;
+use super::{Answer, recent};
 use crate::dml::{Saved, Write, WriteResult};
 use crate::http::ApiErrors;
 use crate::query::retrieve;
@@ -13,10 +17,13 @@ use crate::{ApiError, Org, RecordId};
 
 /// `POST /sobjects/{object}`, and `POST /sobjects/{object}/Id`, which tells `created` too.
 pub(super) fn create(call: &Call, name: &str, tell_created: bool) -> Answer {
-    let fields = inputs(call.json_object()?);
+    let (_, facts) = call.object(&call.state.org.read(), name)?;
+    let given = Fields::read(call, &facts)?;
     let mut org = call.state.org.write();
     let (object, facts) = call.object(&org, name)?;
+    let fields = given.inputs(&mut org);
     let saved = one(org.write(&call.write_context(true), vec![Write::Create { object, fields }]))?;
+    recent::note(call, &mut org, object, saved.id);
     drop(org);
     Ok(created(call, &facts.name, saved, tell_created))
 }
@@ -42,32 +49,51 @@ pub(super) fn notes(id: RecordId) -> serde_json::Value {
 
 /// `GET /sobjects/{object}/{id}?fields=`.
 pub(super) fn read(call: &Call, name: &str, id: &str) -> Answer {
-    let org = call.state.org.read();
-    let (object, _) = call.object(&org, name)?;
-    let id = known_id(&org, object, id)?;
-    read_id(call, &org, object, id)
+    let (object, id) = {
+        let org = call.state.org.read();
+        let (object, _) = call.object(&org, name)?;
+        (object, known_id(&org, object, id)?)
+    };
+    read_known(call, object, id)
 }
 
-/// The record with this id.
-pub(super) fn read_id(call: &Call, org: &Org, object: ObjectId, id: RecordId) -> Answer {
+/// The record with this id, unless the conditions of the request say otherwise. It has been looked at then.
+pub(super) fn read_known(call: &Call, object: ObjectId, id: RecordId) -> Answer {
+    let org = call.state.org.read();
     if org.store.table(object).is_some_and(|table| table.is_deleted(id)) {
         return Err(ApiError::new("ENTITY_IS_DELETED", "entity is deleted").status(404).into());
     }
     let fields = call.list("fields");
-    let found = retrieve(org, object, &[id], fields.as_deref(), &call.query_options(false))?;
-    match found.into_iter().next().flatten() {
-        Some(json) => Ok(call.answer_text(200, json)),
-        None => Err(no_match(&id.to_string()).into()),
+    let found = retrieve(&org, object, &[id], fields.as_deref(), &call.query_options(false))?;
+    let Some(json) = found.into_iter().next().flatten() else { return Err(no_match(&id.to_string()).into()) };
+    let version = Version::of(&org, object, id);
+    drop(org);
+    if let Some(answer) = version.check(call)? {
+        return Ok(answer);
     }
+    recent::view(call, object, id);
+    Ok(version.put_on(call.answer_text(200, json)))
 }
 
 /// `PATCH /sobjects/{object}/{id}`.
 pub(super) fn update(call: &Call, name: &str, id: &str) -> Answer {
-    let fields = inputs(call.json_object()?);
+    let (object, id) = {
+        let org = call.state.org.read();
+        let (object, _) = call.object(&org, name)?;
+        (object, known_id(&org, object, id)?)
+    };
+    update_known(call, object, id)
+}
+
+/// Changes the record with this id, if the conditions of the request are met.
+pub(super) fn update_known(call: &Call, object: ObjectId, id: RecordId) -> Answer {
+    let facts = Arc::clone(call.state.org.read().schema.object(object));
+    let given = Fields::read(call, &facts)?;
     let mut org = call.state.org.write();
-    let (object, _) = call.object(&org, name)?;
-    let id = known_id(&org, object, id)?;
+    Version::of(&org, object, id).check(call)?;
+    let fields = given.inputs(&mut org);
     one(org.write(&call.write_context(true), vec![Write::Update { object, id, fields }]))?;
+    recent::note(call, &mut org, object, id);
     Ok(no_content())
 }
 
@@ -98,7 +124,7 @@ pub(super) fn looks_like_id(segment: &str) -> bool {
 }
 
 /// An id of this object.
-fn known_id(org: &Org, object: ObjectId, text: &str) -> Result<RecordId, ApiError> {
+pub(super) fn known_id(org: &Org, object: ObjectId, text: &str) -> Result<RecordId, ApiError> {
     let id = RecordId::parse(text).ok_or_else(|| no_match(text))?;
     if org.schema.object(object).key_prefix != Some(id.prefix()) {
         return Err(super::not_found());

@@ -35,6 +35,7 @@ impl Client {
             client_credentials: true,
             run_as: None,
             blocked: false,
+            ..App::default()
         };
         let token = org.access.issue(org_id, user, &app, NOW, 7_200_000);
         Self { state: AppState::new(org, Clock::frozen(NOW)), token }
@@ -94,8 +95,6 @@ async fn versions_and_resources() {
         ("GET", "/v66.0/nowhere", 404, "NOT_FOUND"),
         ("GET", "/v66.0/sobjects/Nothing/describe", 404, "NOT_FOUND"),
         ("GET", "/v66.0/search", 501, "NOT_IMPLEMENTED"),
-        ("POST", "/v66.0/composite", 501, "NOT_IMPLEMENTED"),
-        ("GET", "/v66.0/tooling/query", 501, "NOT_IMPLEMENTED"),
         ("PUT", "/v66.0/sobjects/Account/001", 405, "METHOD_NOT_ALLOWED"),
         ("DELETE", "/v66.0/query", 405, "METHOD_NOT_ALLOWED"),
         ("GET", "/v66.0/query", 400, "MALFORMED_QUERY"),

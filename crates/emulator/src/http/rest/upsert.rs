@@ -2,9 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
-use super::Answer;
-use super::call::{Call, inputs, no_content};
-use super::record::{created, no_match, one, read_id};
+use super::blob::Fields;
+use super::call::{Call, no_content};
+use super::record::{created, no_match, one, read_known};
+use super::{Answer, recent};
 use crate::dml::{Input, Write};
 use crate::http::ApiErrors;
 use crate::schema::{FieldId, FieldType, ObjectId};
@@ -12,14 +13,15 @@ use crate::{ApiError, Org, RecordId, Value};
 
 /// `PATCH /sobjects/{object}/{field}/{value}[?updateOnly=true]`.
 pub(super) fn by_key(call: &Call, name: &str, key: &str, value: &str) -> Answer {
-    let members = call.json_object()?;
+    let (_, facts) = call.object(&call.state.org.read(), name)?;
+    let given = Fields::read(call, &facts)?;
     let mut org = call.state.org.write();
     let (object, facts) = call.object(&org, name)?;
     let (_, field) = facts.field(key).ok_or_else(|| no_match(key))?;
     if field.ty != FieldType::Id && !field.external_id && !field.id_lookup {
         return Err(no_match(key).into());
     }
-    if members.keys().any(|name| name.eq_ignore_ascii_case(&field.name)) {
+    if given.names(&field.name) {
         let message = format!("The {} field should not be specified in the sobject data.", field.name);
         return Err(ApiError::new("INVALID_FIELD", message).field(&field.name).into());
     }
@@ -27,13 +29,14 @@ pub(super) fn by_key(call: &Call, name: &str, key: &str, value: &str) -> Answer 
         object,
         key: field.name.clone(),
         value: Input::Text(value.to_owned()),
-        fields: inputs(members),
+        fields: given.inputs(&mut org),
         update_only: call.param("updateOnly").is_some_and(|v| v.eq_ignore_ascii_case("true")),
     };
     let saved = match one(org.write(&call.write_context(true), vec![write])) {
         Ok(saved) => saved,
         Err(errors) => return several(call, &facts.name, errors),
     };
+    recent::note(call, &mut org, object, saved.id);
     drop(org);
     let tells_created = call.session.version.0 >= 46;
     if saved.created {
@@ -47,11 +50,14 @@ pub(super) fn by_key(call: &Call, name: &str, key: &str, value: &str) -> Answer 
 
 /// `GET /sobjects/{object}/{field}/{value}`.
 pub(super) fn read(call: &Call, name: &str, key: &str, value: &str) -> Answer {
-    let org = call.state.org.read();
-    let (object, facts) = call.object(&org, name)?;
-    match find(&org, object, key, value)?.as_slice() {
+    let (object, facts, found) = {
+        let org = call.state.org.read();
+        let (object, facts) = call.object(&org, name)?;
+        (object, facts, find(&org, object, key, value)?)
+    };
+    match found.as_slice() {
         [] => Err(no_match(key).into()),
-        [id] => read_id(call, &org, object, *id),
+        [id] => read_known(call, object, *id),
         many => Ok(list(call, &facts.name, many)),
     }
 }

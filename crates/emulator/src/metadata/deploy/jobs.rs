@@ -95,7 +95,10 @@ impl Org {
     pub fn run_deployments(&mut self, now: Millis) {
         loop {
             let due = self.deployments.deployments.values();
-            let next = due.filter(|job| job.result.status == DeployStatus::Pending && job.due <= now).map(|j| j.result.id).next();
+            let next = due
+                .filter(|job| job.result.status == DeployStatus::Pending && job.due <= now)
+                .map(|j| j.result.id)
+                .next();
             let Some(id) = next else { return };
             let Some(job) = self.deployments.deployments.get(&id).cloned() else { return };
             let context = WriteContext { now, ..job.context.clone() };

@@ -31,10 +31,13 @@ pub(super) struct Contents {
 const MANIFESTS: &[&str] =
     &["package.xml", "destructiveChanges.xml", "destructiveChangesPre.xml", "destructiveChangesPost.xml"];
 
+/// Files with their paths, by the full name of the component that they belong to.
+type ComponentFiles = BTreeMap<String, Vec<(String, Arc<[u8]>)>>;
+
 /// The files of a type's components, by full name. `files` are those below the package's folder.
-pub(in crate::metadata) fn files_of(ty: &TypeInfo, files: &FileSet) -> BTreeMap<String, Vec<(String, Arc<[u8]>)>> {
+pub(in crate::metadata) fn files_of(ty: &TypeInfo, files: &FileSet) -> ComponentFiles {
     let folder = format!("{}/", ty.directory);
-    let mut found: BTreeMap<String, Vec<(String, Arc<[u8]>)>> = BTreeMap::new();
+    let mut found = ComponentFiles::new();
     for (path, bytes) in files {
         let Some(rest) = path.strip_prefix(&folder) else { continue };
         let Some(name) = component_name(ty, rest) else { continue };
@@ -79,7 +82,8 @@ pub(super) fn contents(manifest: &Manifest, files: &FileSet, prefix: &str, allow
     let mut whole: BTreeSet<String> = BTreeSet::new();
     for wanted in &manifest.types {
         let Some(kind) = types::known(&wanted.name) else {
-            let problem = Problem::new("INVALID_TYPE", format!("Unknown type name '{}' specified in package.xml", wanted.name));
+            let problem =
+                Problem::new("INVALID_TYPE", format!("Unknown type name '{}' specified in package.xml", wanted.name));
             let problem = Problem { line: wanted.line, column: wanted.column, ..problem };
             contents.problems.push(package(problem));
             continue;
@@ -181,7 +185,7 @@ fn component(
                 }
             }
         }
-    } else if !ty.suffix.is_empty() && !(ty.in_folder && found.file.ends_with("-meta.xml")) {
+    } else if !(ty.suffix.is_empty() || ty.in_folder && found.file.ends_with("-meta.xml")) {
         let Some((_, bytes)) = found.files.first() else { return };
         match xml::parse(bytes) {
             Ok(element) if element.name != kind => {
@@ -227,7 +231,10 @@ fn load_object(
 }
 
 /// A part of an object that the manifest names by itself.
-#[allow(clippy::too_many_arguments, reason = "what the manifest is read with, taken apart so that parts can be borrowed")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "what the manifest is read with, taken apart so that parts can be borrowed"
+)]
 fn part(
     kind: &'static str,
     member: &str,

@@ -46,8 +46,11 @@ fn packages(files: &FileSet, single: bool) -> Vec<(String, FileSet)> {
     if single {
         return vec![(String::new(), files.clone())];
     }
-    let mut roots: Vec<String> =
-        files.keys().filter_map(|p| p.strip_suffix("package.xml").map(str::to_owned)).filter(|r| r.matches('/').count() == 1).collect();
+    let mut roots: Vec<String> = files
+        .keys()
+        .filter_map(|p| p.strip_suffix("package.xml").map(str::to_owned))
+        .filter(|r| r.matches('/').count() == 1)
+        .collect();
     if roots.is_empty() {
         // A lone folder without package.xml is told about by its missing file.
         roots.push(String::new());
@@ -172,7 +175,8 @@ impl Running<'_, '_> {
         let mut doomed: Vec<(&'static str, String)> = Vec::new();
         for wanted in &manifest.types {
             let Some(kind) = types::known(&wanted.name) else {
-                let problem = Problem::new("INVALID_TYPE", format!("Unknown type name '{}' specified in {name}", wanted.name));
+                let problem =
+                    Problem::new("INVALID_TYPE", format!("Unknown type name '{}' specified in {name}", wanted.name));
                 self.bad(&file, &Problem { line: wanted.line, column: wanted.column, ..problem });
                 continue;
             };

@@ -61,12 +61,12 @@ pub(crate) fn empty_org() -> Org {
     org
 }
 
-pub(super) fn context(org: &Org) -> WriteContext {
+pub(crate) fn context(org: &Org) -> WriteContext {
     WriteContext { now: NOW, user: org.settings.admin_id, origin: String::new(), all_or_none: true }
 }
 
 /// Creates a record and gives its id.
-pub(super) fn create(org: &mut Org, object: &str, fields: Json) -> String {
+pub(crate) fn create(org: &mut Org, object: &str, fields: Json) -> String {
     let (object, _) = org.schema.find(object).unwrap();
     let fields = fields.as_object().unwrap().iter().map(|(k, v)| (k.clone(), Input::Json(v.clone()))).collect();
     let saved = org.write(&context(org), vec![Write::Create { object, fields }]);
@@ -79,7 +79,7 @@ pub(super) fn delete(org: &mut Org, id: &str) {
     org.write(&context(org), vec![Write::Delete { object, id }]).remove(0).unwrap();
 }
 
-pub(super) fn options(org: &Org) -> QueryOptions {
+pub(crate) fn options(org: &Org) -> QueryOptions {
     QueryOptions { all: false, now: NOW, user: org.settings.admin_id, version: 66, batch_size: None }
 }
 
@@ -89,14 +89,14 @@ pub(super) fn run(org: &Org, text: &str) -> Result<Json, ApiError> {
 }
 
 /// The records of a query, without their `attributes`.
-pub(super) fn records(org: &Org, text: &str) -> Json {
+pub(crate) fn records(org: &Org, text: &str) -> Json {
     let mut answer = run(org, text).unwrap_or_else(|e| panic!("{text}: {e}"));
     strip(&mut answer);
     answer["records"].take()
 }
 
 /// The values of the first selected field of each record, joined with commas.
-pub(super) fn column(org: &Org, text: &str) -> String {
+pub(crate) fn column(org: &Org, text: &str) -> String {
     let found = records(org, text);
     let cells: Vec<String> = found
         .as_array()
