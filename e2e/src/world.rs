@@ -55,6 +55,8 @@ impl WorldOptions {
         let settings = Settings {
             keep_alive_ms: 50,
             bulk_page_rows: 40,
+            // What moves without an event is no part of what following promises.
+            activities_move_dates: false,
             daily_requests: 10_000_000,
             daily_query_jobs: 10_000_000,
             daily_bulk_batches: 10_000_000,

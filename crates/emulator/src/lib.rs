@@ -8,6 +8,7 @@
 
 pub mod bulk;
 pub mod clock;
+pub mod currency;
 pub mod dml;
 pub mod error;
 pub mod events;
@@ -24,6 +25,7 @@ pub mod org;
 pub mod query;
 pub mod recent;
 pub mod schema;
+pub mod search;
 pub mod seed;
 pub mod server;
 pub mod settings;

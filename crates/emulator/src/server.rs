@@ -38,6 +38,7 @@ mod keep;
 mod keep_access;
 mod keys;
 mod listen;
+mod rows;
 
 pub(crate) use administrator::{describe_organization, ensure_administrator};
 pub use credentials::{Credentials, Identity};
@@ -196,6 +197,7 @@ impl Emulator {
             tokio::spawn(keep)
         });
         tasks.spawn(work_off_jobs(state.clone(), stop.clone()));
+        tasks.spawn(rows::tend(state.clone(), stop.clone()));
         // The key for JWT bearer takes longest, and nobody has it before this function returns: everything else
         // answers meanwhile.
         let jwt_key = match jwt_key.await.map_err(StartError::from).flatten() {
@@ -349,6 +351,11 @@ fn new_org(config: &Config, clock: &Clock) -> Result<Org, StartError> {
     let mut org = Org { settings: config.settings.clone(), schema, ..Org::default() };
     if let Some(SeedConfig { number, contacts }) = config.seed {
         Seed { number, contacts }.fill(&mut org, now).map_err(StartError::Seed)?;
+    }
+    if let Err(reason) =
+        config.settings.currencies.first().map_or(Ok(()), |_| org.enable_currencies(&config.settings.currencies, now))
+    {
+        tracing::warn!(%reason, "the org has one currency");
     }
     Ok(org)
 }

@@ -103,6 +103,9 @@ pub struct Settings {
     /// Whether a roll-up summary that changes saves its master as a user does: `LastModifiedDate` moves and a change event
     /// tells of it. Otherwise only `SystemModstamp` moves (unconfirmed for every case).
     pub roll_ups_modify_masters: bool,
+    /// Whether activities move the `LastActivityDate` of what they are about, and with it `SystemModstamp`. No event tells of
+    /// it, so that a replica that only follows events falls behind.
+    pub activities_move_dates: bool,
     /// Objects that raise change events, by API name; `None`: every object that supports them.
     pub change_event_objects: Option<Vec<String>>,
     /// Most records that one merged change event names; 1 turns merging off. The real bound is unconfirmed.
@@ -115,6 +118,11 @@ pub struct Settings {
     pub long_text_diffs: bool,
     /// Most events kept, so that the emulator's memory stays bounded whatever the retention. Not a bound of Salesforce.
     pub max_stored_events: usize,
+    /// The currencies of a new org with several, the corporate one first; with none it has one currency.
+    pub currencies: Vec<crate::currency::Currency>,
+    /// How long a saved record stays out of the search index, milliseconds. Salesforce: minutes, unconfirmed; here
+    /// none, so that a test finds what it wrote.
+    pub search_delay_ms: i64,
     /// How long a subscription lives on without demand, milliseconds. Documented: 60 s.
     pub idle_stream_ms: u64,
     /// The streaming doors: CometD, and publishing.
@@ -218,12 +226,15 @@ impl Default for Settings {
             api_enabled: true,
             events_for_cleared_lookups: true,
             roll_ups_modify_masters: true,
+            activities_move_dates: true,
             change_event_objects: None,
             merged_records: 200,
             overflow_changes: 100_000,
             max_event_bytes: 1_000_000,
             long_text_diffs: false,
             max_stored_events: 1_000_000,
+            currencies: Vec::new(),
+            search_delay_ms: 0,
             idle_stream_ms: 60_000,
             streaming: Streaming::default(),
         }

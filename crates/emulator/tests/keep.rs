@@ -169,3 +169,95 @@ async fn controls_answer() {
     );
     assert_eq!(running.jwt(&running.claims()).await.0, 200, "the administrator is still there");
 }
+
+#[tokio::test]
+async fn bulk_jobs_go_on_where_they_were() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path());
+    config.settings.bulk_delay_ms = 60_000;
+    let first = Running::start(config.clone()).await;
+    let ingest = "/services/data/v66.0/jobs/ingest";
+    let query = "/services/data/v66.0/jobs/query";
+    let json = |request: reqwest::RequestBuilder| async { common::answer(request).await.1 };
+    let id = |job: &serde_json::Value| job["id"].as_str().unwrap().to_owned();
+    let load = async |running: &Running, csv: &str| {
+        let job = json!({ "object": "Account", "operation": "insert" });
+        let job = id(&json(running.call(Method::POST, ingest).json(&job)).await);
+        let put = running.call(Method::PUT, &format!("{ingest}/{job}/batches")).header("content-type", "text/csv");
+        assert_eq!(put.body(csv.to_owned()).send().await.unwrap().status(), 201);
+        let close = running.call(Method::PATCH, &format!("{ingest}/{job}")).json(&json!({ "state": "UploadComplete" }));
+        assert_eq!(close.send().await.unwrap().status(), 200);
+        job
+    };
+    let ended = async |running: &Running, path: String, state: &str| {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let job = json(running.call(Method::GET, &path)).await;
+            if job["state"] == state {
+                return job;
+            }
+            assert!(Instant::now() < deadline, "{job}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let text = async |running: &Running, path: String| {
+        let answer = running.call(Method::GET, &path).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let done = load(&first, "Name,Phone\nKept,1\n,2\n").await;
+    let soql = "SELECT Id, Name, Owner.Name, Parent.Name FROM Account";
+    let body = json!({ "operation": "query", "query": soql });
+    let asked = id(&json(first.call(Method::POST, query).json(&body)).await);
+    let one = first.call(Method::POST, "/services/async/66.0/job");
+    let one = one.json(&json!({ "object": "Account", "operation": "insert", "contentType": "JSON" }));
+    let classic = id(&json(one).await);
+    let batches = format!("/services/async/66.0/job/{classic}/batch");
+    let batch = id(&json(first.call(Method::POST, &batches).json(&json!([{ "Name": "Classic" }, {}]))).await);
+    first.emulator.clock().advance(60_000);
+    ended(&first, format!("{ingest}/{done}"), "JobComplete").await;
+    ended(&first, format!("{query}/{asked}"), "JobComplete").await;
+    ended(&first, format!("{batches}/{batch}"), "Completed").await;
+    let waiting = load(&first, "Name\nLater\n").await;
+    // What the query found is changed and deleted afterwards.
+    {
+        let mut org = first.emulator.org().write();
+        let (user, now) = (org.settings.admin_id, first.emulator.clock().now());
+        let context = WriteContext { now, user, origin: String::new(), all_or_none: false };
+        let (account, _) = org.schema.find("Account").unwrap();
+        let ids: Vec<_> = org.store.table(account).unwrap().live_rows().map(|(id, _)| id).collect();
+        let fields = vec![("Name".to_owned(), Input::Text("Changed".into()))];
+        let last = *ids.last().unwrap();
+        let writes = vec![
+            Write::Update { object: account, id: ids[0], fields },
+            Write::HardDelete { object: account, id: last },
+        ];
+        assert!(org.write(&context, writes).iter().all(Result::is_ok));
+    }
+    let paths = [
+        format!("{ingest}/{done}/successfulResults"),
+        format!("{ingest}/{done}/failedResults"),
+        format!("{query}/{asked}/results"),
+        format!("{query}/{asked}/results?maxRecords=10"),
+        format!("{batches}/{batch}/result"),
+        format!("{batches}/{batch}/request"),
+    ];
+    let mut before = Vec::new();
+    for path in &paths {
+        before.push(text(&first, path.clone()).await);
+    }
+    assert!(before.iter().all(|(status, _)| *status == 200), "{before:?}");
+    assert!(!before[2].1.contains("Changed"), "as it was when the query ran");
+    first.emulator.stop().await.unwrap();
+
+    let second = Running::start(config).await;
+    for (path, before) in paths.iter().zip(&before) {
+        assert_eq!(&text(&second, path.clone()).await, before, "{path}");
+    }
+    assert_eq!(json(second.call(Method::GET, &format!("{ingest}/{waiting}"))).await["state"], "UploadComplete");
+    second.emulator.clock().advance(60_000);
+    second.emulator.state().bulk_wake.notify_one();
+    let job = ended(&second, format!("{ingest}/{waiting}"), "JobComplete").await;
+    assert_eq!(job["numberRecordsProcessed"], 1, "{job}");
+    let next = load(&second, "Name\nNext\n").await;
+    assert!(next > waiting, "ids go on: {next}");
+}

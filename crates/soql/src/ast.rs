@@ -50,6 +50,8 @@ pub struct Query {
     pub from: From,
     /// `USING SCOPE name`.
     pub scope: Option<Name>,
+    /// `USING LOOKUP Object.Field`, with the `BIND` that stands after `OFFSET`.
+    pub lookup: Option<Lookup>,
     /// `WHERE`.
     pub condition: Option<Condition>,
     /// `WITH`.
@@ -140,7 +142,7 @@ pub enum Argument {
     Field(FieldPath),
     /// A nested call, such as `convertTimezone(CreatedDate)` or `GEOLOCATION(1, 2)`.
     Function(Function),
-    /// A literal, such as the unit of `DISTANCE`.
+    /// A literal, such as the unit of `DISTANCE` or the text of `FORMULA('Amount - ExpectedRevenue')`.
     Value(Value),
 }
 
@@ -337,13 +339,34 @@ pub enum UpdateClause {
     Viewstat,
 }
 
+/// One condition of `WITH DATA CATEGORY`: group, selector (`AT`, `ABOVE`, …) and categories.
+pub type DataCategory = (Name, Name, Vec<Name>);
+
+/// `USING LOOKUP`: only records that the filter of a lookup field lets through.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lookup {
+    /// `Object.Field`.
+    pub field: FieldPath,
+    /// `BIND field = value, …`: fields of the record in which the lookup would be made.
+    pub binds: Vec<LookupBind>,
+}
+
+/// One `field = value` of `BIND`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LookupBind {
+    /// The field.
+    pub field: FieldPath,
+    /// Its value.
+    pub value: Value,
+}
+
 /// `WITH …`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum With {
     /// `WITH SECURITY_ENFORCED`, `WITH USER_MODE`, `WITH SYSTEM_MODE`.
     Mode(Name),
-    /// `WITH DATA CATEGORY group AT (cat, …) AND …`: group, selector (`AT`, `ABOVE`, …) and categories.
-    DataCategory(Vec<(Name, Name, Vec<Name>)>),
+    /// `WITH DATA CATEGORY group AT (cat, …) AND …`.
+    DataCategory(Vec<DataCategory>),
     /// `WITH UserId = '005…'` and other plain conditions.
     Condition(Condition),
     /// `WITH RecordVisibilityContext (maxDescriptorPerRecord = 100, …)`.

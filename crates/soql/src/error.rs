@@ -83,6 +83,12 @@ pub enum ParseErrorKind {
     /// `NOT a AND b`, `a AND NOT b` without parentheses.
     #[error("NOT is combined with another condition without parentheses")]
     BareNot,
+    /// The text between the braces of a search.
+    #[error("{why}")]
+    BadSearch {
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// Something that is known to the grammar, but is not allowed in this place.
     #[error("{what} is not allowed {place}")]
     NotAllowed {

@@ -40,7 +40,12 @@ pub(crate) struct Token {
 
 /// Cuts the whole text into tokens.
 pub(crate) fn tokens(source: &str) -> Result<Vec<Token>, ParseError> {
-    let mut lexer = Lexer { source, at: 0 };
+    tokens_from(source, 0)
+}
+
+/// Cuts the text from this byte on into tokens.
+pub(crate) fn tokens_from(source: &str, at: usize) -> Result<Vec<Token>, ParseError> {
+    let mut lexer = Lexer { source, at };
     let mut tokens = Vec::new();
     while let Some(token) = lexer.next()? {
         tokens.push(token);

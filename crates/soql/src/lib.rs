@@ -1,4 +1,4 @@
-//! SOQL text: parse it, print it, bind values into it, judge it. No I/O.
+//! SOQL and SOSL text: parse it, print it, bind values into it, judge it. No I/O.
 //!
 //! ```
 //! let query = tidegate_soql::parse("select Id, Owner.Name from Account where CreatedDate = LAST_N_DAYS:7")?;
@@ -18,10 +18,11 @@ mod lex;
 mod lint;
 mod parse;
 mod print;
+pub mod sosl;
 
 pub use bind::{BindError, BindValue, bind, escape_pattern};
 pub use error::{ParseError, ParseErrorKind};
 pub use keywords::{date_literals, date_literals_with_number, is_reserved};
 pub use lint::{Finding, Severity, lint_text};
-pub use parse::{MAX_LENGTH, parse};
+pub use parse::{MAX_LENGTH, parse, parse_sosl};
 pub use print::quote_string;

@@ -5,9 +5,9 @@
 use std::fmt::{Display, Formatter, Result, Write as _};
 
 use crate::ast::{
-    Argument, Comparison, Condition, Count, DateLiteral, Direction, FieldPath, FieldSet, ForClause, From, Function,
-    GroupBy, Literal, Name, Nulls, Operand, Operator, OrderItem, Query, Right, SelectItem, TypeOf, UpdateClause, Value,
-    With,
+    Argument, Comparison, Condition, Count, DataCategory, DateLiteral, Direction, FieldPath, FieldSet, ForClause, From,
+    Function, GroupBy, Literal, LookupBind, Name, Nulls, Operand, Operator, OrderItem, Query, Right, SelectItem,
+    TypeOf, UpdateClause, Value, With,
 };
 
 /// A SOQL string literal: quotes around, everything inside escaped that could end or bend it.
@@ -67,7 +67,7 @@ fn escape_char(c: char, out: &mut String) {
 }
 
 /// Writes items with a separator between them.
-fn join<T: Display>(f: &mut Formatter<'_>, items: &[T], separator: &str) -> Result {
+pub(crate) fn join<T: Display>(f: &mut Formatter<'_>, items: &[T], separator: &str) -> Result {
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             f.write_str(separator)?;
@@ -101,8 +101,11 @@ impl Display for Query {
         f.write_str("SELECT ")?;
         join(f, &self.select, ", ")?;
         write!(f, " FROM {}", self.from)?;
-        if let Some(scope) = &self.scope {
-            write!(f, " USING SCOPE {scope}")?;
+        match (&self.scope, &self.lookup) {
+            (Some(scope), None) => write!(f, " USING SCOPE {scope}")?,
+            (Some(scope), Some(lookup)) => write!(f, " USING SCOPE {scope}, LOOKUP {}", lookup.field)?,
+            (None, Some(lookup)) => write!(f, " USING LOOKUP {}", lookup.field)?,
+            (None, None) => {}
         }
         if let Some(condition) = &self.condition {
             write!(f, " WHERE {condition}")?;
@@ -125,6 +128,10 @@ impl Display for Query {
         }
         if let Some(offset) = &self.offset {
             write!(f, " OFFSET {offset}")?;
+        }
+        if let Some(lookup) = self.lookup.as_ref().filter(|lookup| !lookup.binds.is_empty()) {
+            f.write_str(" BIND ")?;
+            join(f, &lookup.binds, ", ")?;
         }
         for clause in &self.for_clauses {
             write!(f, " {clause}")?;
@@ -394,24 +401,7 @@ impl Display for With {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             With::Mode(name) => write!(f, "{name}"),
-            With::DataCategory(categories) => {
-                f.write_str("DATA CATEGORY ")?;
-                for (index, (group, selector, names)) in categories.iter().enumerate() {
-                    if index > 0 {
-                        f.write_str(" AND ")?;
-                    }
-                    write!(f, "{group} {selector} ")?;
-                    match names.as_slice() {
-                        [name] => write!(f, "{name}")?,
-                        names => {
-                            f.write_str("(")?;
-                            join(f, names, ", ")?;
-                            f.write_str(")")?;
-                        }
-                    }
-                }
-                Ok(())
-            }
+            With::DataCategory(categories) => write_data_categories(f, categories),
             With::Condition(condition) => write!(f, "{condition}"),
             With::RecordVisibilityContext(settings) => {
                 f.write_str("RecordVisibilityContext (")?;
@@ -425,4 +415,30 @@ impl Display for With {
             }
         }
     }
+}
+
+impl Display for LookupBind {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "{} = {}", self.field, self.value)
+    }
+}
+
+/// `DATA CATEGORY group AT (a, b) AND …`
+pub(crate) fn write_data_categories(f: &mut Formatter<'_>, categories: &[DataCategory]) -> Result {
+    f.write_str("DATA CATEGORY ")?;
+    for (index, (group, selector, names)) in categories.iter().enumerate() {
+        if index > 0 {
+            f.write_str(" AND ")?;
+        }
+        write!(f, "{group} {selector} ")?;
+        match names.as_slice() {
+            [name] => write!(f, "{name}")?,
+            names => {
+                f.write_str("(")?;
+                join(f, names, ", ")?;
+                f.write_str(")")?;
+            }
+        }
+    }
+    Ok(())
 }

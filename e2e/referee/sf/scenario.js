@@ -194,7 +194,7 @@ step('data import tree, export tree', async () => {
   await sf(['data', 'export', 'tree', '--query', "SELECT Name, (SELECT LastName FROM Contacts ORDER BY LastName) FROM Account WHERE Name = 'Tree'", '--output-dir', 'out', '--plan']);
   const files = fs.readdirSync(path.join(home, 'out'));
   assert.equal(files.length, 3, files.join(' '));
-  const people = JSON.parse(read(`out/${files.find((name) => /Contact/.test(name))}`));
+  const people = JSON.parse(read(`out/${files.find((name) => name.startsWith('Contact'))}`));
   assert.deepEqual(people.records.map((row) => row.LastName).sort(), ['Leaf 1', 'Leaf 2']);
 });
 
@@ -231,12 +231,13 @@ step('api request rest', async () => {
 step('data create file', async () => {
   write('hello.txt', 'Grüße\n');
   const made = await sf(['data', 'create', 'file', '--file', 'hello.txt', '--title', 'Hello', '--parent-id', account]);
-  assert.ok(made.Id.startsWith('069'), JSON.stringify(made));
-  const [version] = await query(`SELECT Title, ContentSize, VersionData FROM ContentVersion WHERE ContentDocumentId = '${made.Id}'`);
+  assert.ok(made.Id.startsWith('068') && made.ContentDocumentId.startsWith('069'), JSON.stringify(made));
+  const document = made.ContentDocumentId;
+  const [version] = await query(`SELECT Title, ContentSize, VersionData FROM ContentVersion WHERE ContentDocumentId = '${document}'`);
   assert.deepEqual([version.Title, version.ContentSize], ['Hello', 8]);
   const { out } = await run(['api', 'request', 'rest', version.VersionData]);
   assert.equal(out.trim(), 'Grüße');
-  assert.equal((await query(`SELECT LinkedEntityId FROM ContentDocumentLink WHERE ContentDocumentId = '${made.Id}' AND LinkedEntityId = '${account}'`)).length, 1);
+  assert.equal((await query(`SELECT LinkedEntityId FROM ContentDocumentLink WHERE ContentDocumentId = '${document}' AND LinkedEntityId = '${account}'`)).length, 1);
 });
 
 step('org list metadata, org list metadata-types', async () => {

@@ -134,6 +134,11 @@ def describes():
     assert any(c.childSObject == "Contact" and c.field == "AccountId" for c in account.childRelationships)
     both = PARTNER.call("describeSObjects", ["Lead", "LeadStatus"])
     assert [d.name for d in both] == ["Lead", "LeadStatus"]
+    layout = PARTNER.call("describeLayout", "Contact").layouts[0]
+    items = [item for row in layout.detailLayoutSections[0].layoutRows for item in row.layoutItems]
+    assert any(item.layoutComponents[0].field.name == "Email" for item in items)
+    tabs = PARTNER.call("describeTabs")[0].tabs
+    assert any(tab.sobjectName == "Account" and tab.label == "Accounts" for tab in tabs)
     every = PARTNER.call("describeGlobal")
     assert every.maxBatchSize == 200 and any(o.name == "Opportunity" for o in every.sobjects)
 
@@ -210,6 +215,14 @@ def groups():
     values = [typed(record) for record in result.records if "LeadSource" not in fields(record)]
     assert all(isinstance(source, str) and isinstance(n, int) and latest.year > 2000 for source, n, latest in values)
     assert sum(row[-2] for row in map(typed, result.records)) == query("SELECT COUNT() FROM Contact").size
+
+
+@step
+def search():
+    account = PARTNER.call("create", [sobject("Account", Name="Wombat Holdings")])[0].id
+    result = PARTNER.call("search", "FIND {wombat} IN NAME FIELDS RETURNING Account(Id, Name)")
+    assert [fields(found.record) for found in result.searchRecords] == [{"Id": account, "Name": "Wombat Holdings"}]
+    PARTNER.call("delete", [account])
 
 
 @step

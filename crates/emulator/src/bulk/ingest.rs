@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
+use serde::{Deserialize, Serialize};
 
 use super::columns::Columns;
 use super::{Choices, Delimiter, HARD_DELETE_REFUSED, Job, Jobs, LineEnding, State, Work, illegal};
@@ -12,7 +13,7 @@ use crate::{ApiError, Millis, RecordId};
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What an ingest job does with each row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "they say it")]
 pub enum Operation {
     Insert,
@@ -76,7 +77,7 @@ pub(super) struct Plan {
 }
 
 /// What became of a row.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Outcome {
     /// Its place in the upload.
     pub(super) row: usize,

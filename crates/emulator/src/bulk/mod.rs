@@ -4,7 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::query::BulkSelection;
 use crate::{ApiError, Millis, RecordId};
@@ -13,6 +16,7 @@ mod choices;
 mod columns;
 mod csv;
 mod ingest;
+mod keep;
 mod lifecycle;
 pub mod one;
 mod results;
@@ -21,6 +25,7 @@ pub(crate) mod xml;
 
 pub use choices::Choices;
 pub(crate) use choices::HARD_DELETE_REFUSED;
+pub(crate) use keep::KeptJobs;
 
 pub use csv::Delimiter;
 pub use ingest::{Ingest, IngestRequest, Operation};
@@ -45,7 +50,7 @@ pub const UPLOAD_BYTES_MAX: usize = 150 * 1024 * 1024 / 4 * 3;
 pub const MULTIPART_CHARS_MAX: usize = 100_000;
 
 /// Where a job stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are those of the API")]
 pub enum State {
     Open,
@@ -70,7 +75,7 @@ impl fmt::Display for State {
 }
 
 /// `lineEnding`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are those of the API")]
 pub enum LineEnding {
     Lf,
@@ -208,6 +213,24 @@ impl Jobs {
             .and_then(|id| self.jobs.get_mut(&id))
             .filter(|job| job.kind() == kind && !job.is_gone(now))
             .ok_or_else(missing)
+    }
+
+    /// A number that is another when a job has changed.
+    pub(crate) fn mark(&self) -> u64 {
+        let mut hasher = std::hash::DefaultHasher::new();
+        for job in self.jobs.values() {
+            (job.id, job.state as u8, job.modified, job.processed).hash(&mut hasher);
+            if let Work::Ingest(ingest) = &job.work {
+                ingest.uploads.hash(&mut hasher);
+            }
+        }
+        for job in self.classic.jobs.values() {
+            (job.id, job.state as u8, job.modified, job.batches.len()).hash(&mut hasher);
+            for batch in &job.batches {
+                (batch.state as u8, batch.processed).hash(&mut hasher);
+            }
+        }
+        hasher.finish()
     }
 
     /// Jobs of a kind, oldest first.

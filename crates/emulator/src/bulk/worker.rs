@@ -13,7 +13,7 @@ use crate::dml::WriteContext;
 use crate::http::SharedOrg;
 use crate::query::{QueryOptions, select_bulk};
 use crate::schema::Schema;
-use crate::{ApiError, Millis, RecordId};
+use crate::{ApiError, Millis, Org, RecordId};
 
 /// What a call of [`step`] found to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,14 +128,7 @@ fn step_jobs(org: &SharedOrg, now: Millis) -> Step {
             });
         }
         Piece::Chunk { upload, plan, object, operation, delimiter, from, context } => {
-            let outcomes = write_chunk(org, id, &upload, &plan, &object, &operation, delimiter, from, &context);
-            conclude(org, id, started, |job| {
-                job.processed += outcomes.len() as u64;
-                job.failed += outcomes.iter().filter(|o| o.result.is_err()).count() as u64;
-                let Work::Ingest(ingest) = &mut job.work else { return };
-                ingest.next_row += outcomes.len();
-                Arc::make_mut(&mut ingest.outcomes).extend(outcomes);
-            });
+            write_chunk(org, id, started, &upload, &plan, &object, &operation, delimiter, from, &context);
         }
     }
     Step::Worked
@@ -143,7 +136,10 @@ fn step_jobs(org: &SharedOrg, now: Millis) -> Step {
 
 /// Tells a job what its piece of work came to. One that was aborted meanwhile stays aborted, but keeps what was done.
 fn conclude(org: &SharedOrg, id: RecordId, started: Instant, tell: impl FnOnce(&mut Job)) {
-    let mut org = org.write();
+    note(&mut org.write(), id, started, tell);
+}
+
+fn note(org: &mut Org, id: RecordId, started: Instant, tell: impl FnOnce(&mut Job)) {
     let Some(job) = org.jobs.jobs.get_mut(&id) else { return };
     let (state, modified) = (job.state, job.modified);
     tell(job);
@@ -199,7 +195,7 @@ fn spend(org: &SharedOrg, rows: u64, now: Millis) -> bool {
 }
 
 /// Finds the rows of an upload and reads its header. The error is the job's `errorMessage`.
-fn plan(
+pub(super) fn plan(
     upload: &[u8],
     schema: &Schema,
     object: &str,
@@ -238,6 +234,7 @@ fn plan(
 fn write_chunk(
     org: &SharedOrg,
     job: RecordId,
+    started: Instant,
     upload: &[u8],
     plan: &Plan,
     object: &str,
@@ -245,16 +242,16 @@ fn write_chunk(
     delimiter: u8,
     from: usize,
     context: &WriteContext,
-) -> Vec<Outcome> {
+) {
     let to = (from + CHUNK_ROWS).min(plan.rows.len());
     let cells: Vec<_> =
         plan.rows.get(from..to).unwrap_or_default().iter().map(|row| row_cells(upload, *row, delimiter)).collect();
     let mut org = org.write();
     // Aborted while the chunk was being read: its rows stay unprocessed.
     if org.jobs.jobs.get(&job).is_none_or(|j| j.state != State::InProgress) {
-        return Vec::new();
+        return;
     }
-    let Some((object, _)) = org.schema.find(object) else { return Vec::new() };
+    let Some((object, _)) = org.schema.find(object) else { return };
     let mut writes = Vec::with_capacity(cells.len());
     let asked: Vec<Result<(), ApiError>> = cells
         .iter()
@@ -265,7 +262,6 @@ fn write_chunk(
         })
         .collect();
     let mut results = org.write(context, writes).into_iter();
-    drop(org);
     let outcome = |(n, asked): (usize, Result<(), ApiError>)| {
         let result = match asked {
             Err(error) => Err(vec![error]),
@@ -275,7 +271,15 @@ fn write_chunk(
         let result = result.map(|s| (s.id, s.created)).map_err(|errors| (named(), in_words(&errors)));
         Outcome { row: from + n, result }
     };
-    asked.into_iter().enumerate().map(outcome).collect()
+    let outcomes: Vec<Outcome> = asked.into_iter().enumerate().map(outcome).collect();
+    // In the same hold as the rows: whoever looks in between, to keep the org for instance, sees both or neither.
+    note(&mut org, job, started, |job| {
+        job.processed += outcomes.len() as u64;
+        job.failed += outcomes.iter().filter(|o| o.result.is_err()).count() as u64;
+        let Work::Ingest(ingest) = &mut job.work else { return };
+        ingest.next_row += outcomes.len();
+        Arc::make_mut(&mut ingest.outcomes).extend(outcomes);
+    });
 }
 
 pub(super) fn row_cells(upload: &[u8], (start, end): (u32, u32), delimiter: u8) -> Result<Vec<String>, ApiError> {
@@ -294,7 +298,6 @@ mod tests {
     use parking_lot::RwLock;
 
     use super::*;
-    use crate::Org;
     use crate::bulk::{Choices, Delimiter, IngestRequest, Kind, ResultSet, result_pieces};
 
     fn lines(org: &SharedOrg, id: &str, set: ResultSet) -> usize {

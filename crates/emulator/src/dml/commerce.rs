@@ -7,8 +7,9 @@ use rust_decimal::Decimal;
 
 use super::derived::Draft;
 use super::transaction::Transaction;
-use crate::schema::{ObjectId, ObjectType};
-use crate::{RecordId, Value};
+use crate::schema::{FieldId, ObjectType};
+use crate::store::Values;
+use crate::{ApiError, RecordId, Value};
 
 /// The parent that a child's saves and deletes change: child, its field, the parent's object. (Opportunities are summed
 /// up by `line_items`.)
@@ -182,6 +183,39 @@ pub(super) fn permission_set_assignment(draft: &mut Draft<'_>) {
 }
 
 impl Transaction<'_> {
+    /// A product has one price in a book, and one in the standard book before any other.
+    pub(super) fn price_once(&self, facts: &ObjectType, values: &Values) -> Result<(), Vec<ApiError>> {
+        let (Some((product, _)), Some((book, field))) = (facts.field("Product2Id"), facts.field("Pricebook2Id")) else {
+            return Ok(());
+        };
+        let id = |field: FieldId| values.get(&field).and_then(Value::as_id);
+        let (Some(of), Some(within)) = (id(product), id(book)) else { return Ok(()) };
+        let (Some((prices, _)), Some((books, of_books))) =
+            (self.schema.find("PricebookEntry"), self.schema.find("Pricebook2"))
+        else {
+            return Ok(());
+        };
+        let known: Vec<RecordId> = self
+            .store
+            .children(prices, product, of)
+            .into_iter()
+            .filter_map(|price| self.store.get(prices, price)?.get(book).as_id())
+            .collect();
+        if known.contains(&within) {
+            let text = "This price definition already exists in this price book";
+            return Err(vec![ApiError::new("DUPLICATE_VALUE", text).field(&field.name)]);
+        }
+        let Some((standard, _)) = of_books.field("IsStandard") else { return Ok(()) };
+        let is_standard =
+            |book: &RecordId| self.store.live(books, *book).is_some_and(|row| row.get(standard) == Value::Bool(true));
+        let exists = self.store.table(books).is_some_and(|t| t.live_rows().any(|(id, _)| is_standard(&id)));
+        if exists && !is_standard(&within) && !known.iter().any(is_standard) {
+            let text = "Before creating a custom price, create a standard price.";
+            return Err(vec![ApiError::new("STANDARD_PRICE_NOT_DEFINED", text)]);
+        }
+        Ok(())
+    }
+
     /// Sums up in the parent what its children say.
     pub(super) fn roll_up(&mut self, facts: &ObjectType, id: RecordId) {
         let Some((_, field, parent)) = ROLL_UPS.iter().find(|(child, ..)| *child == facts.name) else { return };

@@ -121,6 +121,7 @@ impl Transaction<'_> {
         match facts.name.as_str() {
             "ContentVersion" => self.version_of(facts, id, values),
             "ContentDocumentLink" => self.link_once(facts, values),
+            "PricebookEntry" => self.price_once(facts, values),
             _ => Ok(()),
         }
     }

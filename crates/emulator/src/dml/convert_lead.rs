@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::transaction::{Cause, Transaction};
-use super::{Input, WriteContext, errors};
+use super::{Input, WriteContext, WriteOptions, errors};
 use crate::schema::{FieldId, FieldType, ObjectId, ObjectType};
 use crate::store::{Row, Values};
 use crate::{ApiError, Millis, Org, RecordId, Value};
@@ -128,9 +128,10 @@ impl Org {
     pub fn convert_leads(
         &mut self,
         context: &WriteContext,
+        options: WriteOptions,
         leads: Vec<LeadConvert>,
     ) -> Vec<Result<Converted, Vec<ApiError>>> {
-        self.each(context, leads, |tx, lead| tx.convert_lead(&lead))
+        self.each(context, options, leads, |tx, lead| tx.convert_lead(&lead))
     }
 }
 

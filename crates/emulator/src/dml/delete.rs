@@ -57,6 +57,7 @@ impl Transaction<'_> {
         };
         let row = self.store.get(object, id).map(|row| row.to_values()).unwrap_or_default();
         self.check_locks(object, &facts, id, &row)?;
+        self.check_person_delete(&facts, &row)?;
         let plan = self.plan(object, id);
         if let Some((child, other)) = plan.holding.iter().find(|record| !plan.taken.contains(*record)) {
             return Err(self.held(&facts, object, id, *child, *other));

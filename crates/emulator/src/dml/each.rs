@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::transaction::Transaction;
-use super::{WriteContext, errors};
+use super::{WriteContext, WriteOptions, errors};
 use crate::{ApiError, Org};
 
 /// What became of each operation.
@@ -15,6 +15,7 @@ impl Org {
     pub(super) fn each<W, T>(
         &mut self,
         context: &WriteContext,
+        options: WriteOptions,
         operations: Vec<W>,
         mut run: impl FnMut(&mut Transaction<'_>, W) -> Result<T, Vec<ApiError>>,
     ) -> Results<T> {
@@ -22,7 +23,7 @@ impl Org {
             self.purge(context.now);
         }
         let mut tx = Transaction::new(Arc::clone(&self.schema), &mut self.store, &self.settings, context);
-        tx.locks = Some(&self.locks);
+        (tx.locks, tx.options) = (Some(&self.locks), options);
         let mut results: Results<T> = Vec::with_capacity(operations.len());
         for operation in operations {
             let start = tx.savepoint();

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::transaction::{Cause, Transaction};
-use super::{Input, WriteContext, convert_lead, errors, reference};
+use super::{Input, WriteContext, WriteOptions, convert_lead, errors, reference};
 use crate::schema::{ObjectId, ObjectType};
 use crate::store::Values;
 use crate::{ApiError, Org, RecordId, Value};
@@ -48,8 +48,13 @@ impl Org {
     /// Per merge: an object that cannot be merged (`INVALID_TYPE_FOR_OPERATION`), no loser or too many
     /// (`MERGE_FAILED`, wording unconfirmed), a record that is not there or deleted, a converted lead, and whatever an
     /// update of the master can answer.
-    pub fn merge(&mut self, context: &WriteContext, merges: Vec<Merge>) -> Vec<Result<Merged, Vec<ApiError>>> {
-        self.each(context, merges, |tx, merge| tx.merge(merge))
+    pub fn merge(
+        &mut self,
+        context: &WriteContext,
+        options: WriteOptions,
+        merges: Vec<Merge>,
+    ) -> Vec<Result<Merged, Vec<ApiError>>> {
+        self.each(context, options, merges, |tx, merge| tx.merge(merge))
     }
 }
 

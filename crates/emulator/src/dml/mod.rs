@@ -21,11 +21,13 @@ mod line_items;
 mod locks;
 mod merge;
 mod number;
+mod person_account;
 mod publish;
 mod record_type;
 mod reference;
 mod roll_up;
 mod save;
+mod schema_change;
 mod settle;
 mod temporal;
 mod transaction;
@@ -112,7 +114,7 @@ pub enum Write {
 }
 
 /// A write that worked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Saved {
     /// The record.
     pub id: RecordId,
@@ -142,8 +144,9 @@ impl Org {
         options: WriteOptions,
         mut writes: Vec<Write>,
     ) -> Vec<WriteResult> {
-        if self.units.is_empty() && self.store.purge_is_due(context.now) {
-            self.purge(context.now);
+        let purge = self.units.is_empty() && self.store.purge_is_due(context.now);
+        if purge {
+            self.store.purge(context.now.saturating_sub(RECYCLE_BIN_MS));
         }
         let schema = Arc::clone(&self.schema);
         let stowed = blob::stow(&schema, &mut self.store.blobs, &mut writes);
@@ -156,6 +159,10 @@ impl Org {
         match self.units.last_mut() {
             Some(unit) => unit.add(undo, changes, kept.into_iter().map(|(_, blob)| blob).collect()),
             None => self.tell(context, changes),
+        }
+        // Not before: contents that these writes bring belong to no record until now.
+        if purge {
+            self.sweep_blobs();
         }
         results
     }

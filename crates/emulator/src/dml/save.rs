@@ -21,7 +21,8 @@ impl Transaction<'_> {
         if let Some(full) = crate::limits::storage_exceeded(&self.schema, self.store, self.settings) {
             return Err(vec![full]);
         }
-        let given = fields::resolve(self, &facts, &fields, Mode::Create)?;
+        let mut given = fields::resolve(self, &facts, &fields, Mode::Create)?;
+        self.prepare_person(object, &facts, None, &mut given).map_err(|e| vec![e])?;
         let missing: Vec<String> = facts
             .enumerate()
             .filter(|(_, f)| f.required_on_create())
@@ -69,7 +70,8 @@ impl Transaction<'_> {
         if super::convert_lead::is_converted(&facts, &before) {
             return Err(vec![errors::converted_lead()]);
         }
-        let given = fields::resolve(self, &facts, &fields, Mode::Update)?;
+        let mut given = fields::resolve(self, &facts, &fields, Mode::Update)?;
+        self.prepare_person(object, &facts, Some(&before), &mut given).map_err(|e| vec![e])?;
         let cleared = given.iter().filter(|(_, value)| value.is_null()).map(|(id, _)| facts.field_at(*id));
         let (mut missing, mut wrong) = (Vec::new(), Vec::new());
         for field in cleared.filter(|f| !f.nillable) {

@@ -10,8 +10,8 @@
 //!    Validation rules, duplicate rules, sharing and before-save automation belong into this very function: it has the
 //!    record before and after, and answers every error it finds;
 //! 6. the row is put (a step that can be taken back);
-//! 7. this module, once for all writes of the transaction: roll-up summaries, last activities, opportunities' amounts, the
-//!    contact of a person account. After-save automation belongs here: it sees every record that the transaction touched
+//! 7. this module, once for all writes of the transaction: roll-up summaries, amounts of line items, last
+//!    activities, the contact of a person account. After-save automation belongs here: it sees every record that the transaction touched
 //!    as it was and as it is, and its own writes are looked at in the next round;
 //! 8. one change per record is told to the event bus.
 //!
@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use super::transaction::{Cause, Transaction};
 use super::{activity, line_items};
+use crate::RecordId;
 use crate::schema::ObjectId;
 use crate::store::Row;
 
@@ -31,6 +32,7 @@ const ROUNDS_MAX: usize = 16;
 /// A record that the transaction touched.
 pub(super) struct Touched {
     pub(super) object: ObjectId,
+    pub(super) id: RecordId,
     /// The live row before the step; `None` where there was none.
     pub(super) before: Option<Arc<Row>>,
     /// The live row now.
@@ -51,9 +53,12 @@ impl Transaction<'_> {
             let (mut active, mut sold) = (BTreeSet::new(), BTreeSet::new());
             for step in &steps {
                 self.summed_masters(step.object, step.before.as_ref(), step.after.as_ref(), &mut masters);
-                activity::subjects(self, step, &mut active);
                 line_items::opportunities(self, step, &mut sold);
+                if self.settings.activities_move_dates {
+                    activity::subjects(self, step, &mut active);
+                }
             }
+            self.follow_persons(&steps);
             for ((object, id), summaries) in masters {
                 self.sum_up(object, id, &summaries, cause);
             }

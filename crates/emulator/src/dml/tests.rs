@@ -17,8 +17,10 @@ mod delete;
 mod derive;
 mod invariants;
 mod merge;
+mod person;
 mod roll_up;
 mod save;
+mod unit;
 mod upsert;
 
 const NOW: Millis = 1_790_000_000_123;

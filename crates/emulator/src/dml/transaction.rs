@@ -133,6 +133,7 @@ impl<'a> Transaction<'a> {
         let steps = self.steps.get(savepoint..).unwrap_or_default();
         let touched = |step: &Step| super::settle::Touched {
             object: step.object,
+            id: step.id,
             before: step.before.as_ref().filter(|(_, binned)| binned.is_none()).map(|(row, _)| row.clone()),
             after: self.store.live(step.object, step.id).cloned(),
         };

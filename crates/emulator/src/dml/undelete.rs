@@ -81,7 +81,8 @@ impl Transaction<'_> {
         for (field_id, value) in values {
             let field = facts.field_at(*field_id);
             let Value::Id(parent) = value else { continue };
-            if field.ty != FieldType::Reference || field.name == "MasterRecordId" {
+            // A person's contact comes back with its account.
+            if field.ty != FieldType::Reference || matches!(field.name.as_str(), "MasterRecordId" | "PersonContactId") {
                 continue;
             }
             // An object that this org does not know, or whose records cannot be deleted, cannot lose one.

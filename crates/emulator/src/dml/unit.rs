@@ -35,6 +35,7 @@ pub(super) struct Undo {
 }
 
 impl Unit {
+    /// Notes how records stood before a write, what it did, and the contents of files that it put away.
     pub(super) fn add(&mut self, undo: Vec<Undo>, changes: Vec<RecordChange>, blobs: Vec<u64>) {
         self.undo.extend(undo);
         self.changes.extend(changes);

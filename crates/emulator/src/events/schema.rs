@@ -84,7 +84,7 @@ impl EventSchema {
         let mut parts = HashMap::<&str, Vec<(FieldId, &Field)>>::new();
         for (id, field) in object.enumerate() {
             if let Some(compound) = &field.compound_field_name
-                && *compound != field.name
+                && is_part(object, field)
             {
                 parts.entry(compound.as_str()).or_default().push((id, field));
             }
@@ -165,10 +165,15 @@ impl EventSchema {
 
 /// Whether the field is a part of a compound that the object has.
 fn is_part(object: &ObjectType, field: &Field) -> bool {
-    field
-        .compound_field_name
-        .as_ref()
-        .is_some_and(|compound| *compound != field.name && object.field(compound).is_some())
+    field.compound_field_name.as_ref().is_some_and(|compound| {
+        *compound != field.name && object.field(compound).is_some_and(|(_, f)| !is_switchable(f))
+    })
+}
+
+/// A name that is text or made of parts, as that of an account that may be a person. Text and parts stand side by side here
+/// (unconfirmed).
+fn is_switchable(field: &Field) -> bool {
+    field.extra_type_info.as_deref() == Some("switchablepersonname")
 }
 
 /// How the API names of platform events end.

@@ -29,12 +29,17 @@ pub(super) enum Node {
     IsNull(Box<Node>),
 }
 
+/// How deep a formula may nest together with those it refers to, so that computing it needs a bounded stack.
+const DEPTH_MAX: usize = 200;
+
 pub(super) struct Checker<'a> {
     pub(super) schema: &'a Schema,
     pub(super) place: Place,
     pub(super) blanks: Blanks,
     /// Formula fields that are being compiled, outermost first.
     pub(super) stack: Vec<(ObjectId, FieldId)>,
+    /// How deep the part that is being checked is nested.
+    pub(super) depth: usize,
     /// Whether the value depends on the time, or on who asks.
     pub(super) changes_by_itself: bool,
     /// Whether a field of another record is read.
@@ -50,6 +55,17 @@ type Typed = (Node, Type);
 impl Checker<'_> {
     /// A part with its type. Picklists are let through: who takes the part decides.
     pub(super) fn check(&mut self, ast: &Ast) -> Result<Typed, FormulaError> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            let text = format!("Compiled formula is too big to execute (it nests deeper than {DEPTH_MAX} levels).");
+            return Err(FormulaError::new(text));
+        }
+        let checked = self.check_part(ast);
+        self.depth -= 1;
+        checked
+    }
+
+    fn check_part(&mut self, ast: &Ast) -> Result<Typed, FormulaError> {
         Ok(match ast {
             Ast::Number(number) => (Node::Literal(Val::Number(*number)), Type::Number),
             Ast::Text(text) => (Node::Literal(Val::Text(text.clone())), Type::Text),
@@ -155,11 +171,11 @@ impl Checker<'_> {
                     return Err(FormulaError::new(text));
                 }
             }
-            Function::Hyperlink | Function::Image => {
-                if literal(0).is_some_and(|url| url.trim_start().to_ascii_lowercase().starts_with("javascript:")) {
-                    let text = format!("Incorrect argument value for {what}. Javascript is not allowed.");
-                    return Err(FormulaError::new(text));
-                }
+            Function::Hyperlink | Function::Image
+                if literal(0).is_some_and(|url| url.trim_start().to_ascii_lowercase().starts_with("javascript:")) =>
+            {
+                let text = format!("Incorrect argument value for {what}. Javascript is not allowed.");
+                return Err(FormulaError::new(text));
             }
             _ => {}
         }
@@ -187,7 +203,7 @@ impl Checker<'_> {
             }
             Function::Case => {
                 counted("at least 4", count >= 4)?;
-                counted(&(count + 1).to_string(), count % 2 == 0)?;
+                counted(&(count + 1).to_string(), count.is_multiple_of(2))?;
                 let (subject, subject_ty) = self.check(&arguments[0])?;
                 if subject_ty == Type::MultiPicklist || subject_ty == Type::Boolean {
                     return Err(FormulaError::wrong_type(
@@ -292,8 +308,11 @@ impl Checker<'_> {
         let mut stack = self.stack.clone();
         stack.push((object, id));
         let place = Place::Field(object);
-        let compiled = super::compile_at(self.schema, place, &formula.source, Some(field.ty), formula.blanks, stack)
-            .map_err(|e| FormulaError::new(format!("Error in referenced formula {}, {}", field.label, e.message)))?;
+        let compiled =
+            super::compile_at(self.schema, place, &formula.source, Some(field.ty), formula.blanks, (stack, self.depth))
+                .map_err(|e| {
+                    FormulaError::new(format!("Error in referenced formula {}, {}", field.label, e.message))
+                })?;
         self.changes_by_itself |= compiled.changes_by_itself;
         self.reads_others |= compiled.reads_others;
         self.nested_size = self.nested_size.saturating_add(compiled.size);

@@ -68,7 +68,7 @@ pub fn compile(
     return_type: FieldType,
     blanks: Blanks,
 ) -> Result<Compiled, FormulaError> {
-    compile_at(schema, Place::Field(object), source, Some(return_type), blanks, Vec::new())
+    compile_at(schema, Place::Field(object), source, Some(return_type), blanks, (Vec::new(), 0))
 }
 
 /// Compiles the text of a default value (`defaultValue` of a custom field), which knows no record.
@@ -81,16 +81,17 @@ pub fn compile_default(schema: &Schema, source: &str, field: &Field) -> Result<C
         FieldType::Picklist | FieldType::Multipicklist => FieldType::String,
         ty => ty,
     };
-    compile_at(schema, Place::Default, source, Some(wanted), Blanks::Empty, Vec::new())
+    compile_at(schema, Place::Default, source, Some(wanted), Blanks::Empty, (Vec::new(), 0))
 }
 
+/// Compiles a formula. `within` names the formula fields that refer to it, and how deep it is nested in them.
 fn compile_at(
     schema: &Schema,
     place: Place,
     source: &str,
     return_type: Option<FieldType>,
     blanks: Blanks,
-    stack: Vec<(ObjectId, FieldId)>,
+    within: (Vec<(ObjectId, FieldId)>, usize),
 ) -> Result<Compiled, FormulaError> {
     let length = source.chars().count();
     if length > SOURCE_MAX {
@@ -102,7 +103,8 @@ fn compile_at(
         schema,
         place,
         blanks,
-        stack,
+        stack: within.0,
+        depth: within.1,
         changes_by_itself: false,
         reads_others: false,
         nested_size: 0,

@@ -45,7 +45,7 @@ fn computed(id: RecordId, blanks: Blanks, formula: &str) -> String {
     let fixture = &*FIXTURE;
     let schema = &fixture.org.schema;
     let (object, _) = schema.find("Invoice__c").unwrap();
-    let compiled = match compile_at(schema, Place::Field(object), formula, None, blanks, Vec::new()) {
+    let compiled = match compile_at(schema, Place::Field(object), formula, None, blanks, (Vec::new(), 0)) {
         Ok(compiled) => compiled,
         Err(e) => return format!("refused: {e}"),
     };
@@ -485,6 +485,21 @@ fn a_formula_that_refers_to_itself_is_refused() {
 }
 
 #[test]
+fn formulas_over_formulas_end_somewhere() {
+    let mut schema = Schema::clone(&FIXTURE.org.schema);
+    let mut object = ObjectType::custom("Chain__c", "Chain", "Chains", *b"a07", NameField::Text);
+    for n in 0..400 {
+        let source = if n == 0 { "1".to_owned() } else { format!("F{}__c + 1", n - 1) };
+        object = object.with(Field::formula(&format!("F{n}__c"), "F", FieldType::Double, 0, &source, Blanks::Zero));
+    }
+    schema.put(object);
+    let (id, _) = schema.find("Chain__c").unwrap();
+    assert!(compile(&schema, id, "F40__c", FieldType::Double, Blanks::Zero).is_ok());
+    let error = compile(&schema, id, "F399__c", FieldType::Double, Blanks::Zero).unwrap_err().to_string();
+    assert!(error.ends_with("(it nests deeper than 200 levels)."), "{}", error.len());
+}
+
+#[test]
 fn the_result_has_the_fields_form() {
     let fixture = &*FIXTURE;
     let schema = &fixture.org.schema;
@@ -524,7 +539,9 @@ fn only_what_depends_on_its_own_record_alone_is_deterministic() {
     let schema = &FIXTURE.org.schema;
     let (object, _) = schema.find("Invoice__c").unwrap();
     let is = |source: &str| {
-        compile_at(schema, Place::Field(object), source, None, Blanks::Zero, Vec::new()).unwrap().is_deterministic()
+        compile_at(schema, Place::Field(object), source, None, Blanks::Zero, (Vec::new(), 0))
+            .unwrap()
+            .is_deterministic()
     };
     assert!(is("Total__c * 2") && is("$System.OriginDateTime"));
     assert!(!is("TODAY()") && !is("Account__r.Name") && !is("$User.Id"));

@@ -26,6 +26,7 @@ use crate::{Millis, Org, RecordId, Value};
 
 mod apps;
 mod events;
+mod features;
 mod files;
 mod openapi;
 mod settings;
@@ -47,6 +48,7 @@ pub fn routes() -> Router<AppState> {
         .route("/__emulator/dump/{object}", get(dump))
         .route("/__emulator/reset", post(reset))
         .route("/__emulator/openapi.json", get(openapi::describe))
+        .merge(features::routes())
         .merge(files::routes())
         .merge(apps::routes())
         .merge(settings::routes())

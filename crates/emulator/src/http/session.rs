@@ -71,6 +71,15 @@ impl AppState {
         if is_deactivated(&org, grant.user) { Err(session_invalid()) } else { Ok(grant) }
     }
 
+    /// Checks the token of a SOAP `SessionHeader`: access tokens in JWT form, and those without the `api` scope, are none.
+    ///
+    /// # Errors
+    /// `INVALID_SESSION_ID`.
+    pub fn check_session_header(&self, token: &str) -> Result<Grant, ApiError> {
+        let grant = self.check_token(token)?;
+        if grant.is_jwt || !grant.has_api() { Err(session_invalid()) } else { Ok(grant) }
+    }
+
     /// Checks whether a session that is good may use the data APIs, from this address.
     ///
     /// # Errors

@@ -61,12 +61,13 @@ impl<'a> Assertion<'a> {
     pub(super) fn audience(&self, request_host: &str) -> Audience {
         let kind = |audience: &str| {
             let host = bare_host(audience);
-            if same_host(host, request_host) {
-                Audience::Own
-            } else if host.eq_ignore_ascii_case("login.salesforce.com") {
+            // The login hosts are no org's own, even where the request was sent to one of them.
+            if host.eq_ignore_ascii_case("login.salesforce.com") {
                 Audience::Login
             } else if host.eq_ignore_ascii_case("test.salesforce.com") {
                 Audience::Test
+            } else if same_host(host, request_host) {
+                Audience::Own
             } else {
                 Audience::Other
             }
@@ -178,6 +179,8 @@ mod tests {
             assert_eq!(with(json!({ "aud": audience })).audience("127.0.0.1:8080"), expected, "{audience}");
         }
         assert_eq!(with(json!({})).audience("127.0.0.1:8080"), Audience::Missing);
+        let there = with(json!({ "aud": "https://test.salesforce.com" }));
+        assert_eq!(there.audience("test.salesforce.com"), Audience::Test, "a login host is no org's own");
         for (audience, fits) in [
             ("http://127.0.0.1:8080/services/oauth2/token", true),
             ("http://127.0.0.1:8080", true),

@@ -59,9 +59,10 @@ pub(crate) fn groups<'a>(world: World<'a>, plan: &Plan, spec: &Groups) -> Result
             };
             let Some((_, _, values)) = states.get_mut(place) else { continue };
             for (state, aggregate) in values.iter_mut().zip(&spec.aggregates) {
-                let cell = match &aggregate.column {
-                    Some(column) => world.column(&plan.source, record, column),
-                    None => Cell::Bool(true),
+                let cell = match (&aggregate.converted, &aggregate.column) {
+                    (Some(converted), _) => world.eval(&plan.source, record, converted),
+                    (None, Some(column)) => world.column(&plan.source, record, column),
+                    (None, None) => Cell::Bool(true),
                 };
                 state.add(world.schema, aggregate, cell);
             }

@@ -8,6 +8,7 @@ use tidegate_soql::ast::{FieldSet, Query, SelectItem};
 use super::QueryOptions;
 use super::error::{from_parser, malformed};
 use super::expr::{At, Column, Expr, Record, label, read_at};
+use super::format::People;
 use super::plan::{Shape, plan};
 use super::run::{calendar, env, rows};
 use super::select::{Out, Show};
@@ -19,6 +20,7 @@ use crate::{ApiError, Org, RecordId};
 
 mod csv;
 mod forms;
+mod keep;
 
 /// The result of a Bulk query: rows held as they were when it ran, their related parents' rows too.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub struct BulkSelection {
     parents: Vec<Vec<Option<Parent>>>,
     /// The relationships of the SELECT list by their paths, and which of the parents each leads to.
     paths: Vec<(String, usize)>,
+    /// How the user reads numbers and dates, for `FORMAT`.
+    people: People,
 }
 
 #[derive(Debug)]
@@ -100,7 +104,8 @@ fn select(org: &Org, text: &str, options: &QueryOptions, read: bool) -> Result<B
     let formulas = formulas_at(0);
     let records = found.iter().map(|r| (r.id, fill(&context, &formulas, r.id, r.row))).collect();
     let (schema, object) = (Arc::clone(&org.schema), plan.source.object);
-    Ok(BulkSelection { schema, object, header, columns, records, parents, paths })
+    let people = calendar.people.clone();
+    Ok(BulkSelection { schema, object, header, columns, records, parents, paths, people })
 }
 
 impl BulkSelection {

@@ -40,6 +40,7 @@ fn members(env: &Env<'_>, fields: &[Out]) -> Vec<Json> {
             Out::Value { key, expr, .. } => {
                 let column = match expr {
                     Expr::Column(column) | Expr::Label(column) | Expr::DateFn { column, .. } => Some(column),
+                    Expr::Converted(converted) => Some(&converted.column),
                     _ => None,
                 };
                 let ty = column.map_or(FieldType::Double, |c| c.ty);

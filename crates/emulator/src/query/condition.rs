@@ -25,6 +25,8 @@ pub(crate) struct Left {
     pub(crate) case_sensitive: bool,
     /// A date function's result is never compared with a date literal.
     pub(crate) computed: bool,
+    /// Amounts are in the corporate currency: the other side is a currency literal.
+    pub(crate) is_corporate: bool,
     pub(crate) span: Span,
 }
 
@@ -41,6 +43,13 @@ pub(crate) enum Place {
 pub(crate) trait Operands<'q> {
     /// Resolves the left side of a comparison.
     fn left(&mut self, operand: &'q Operand) -> Result<Left, ApiError>;
+
+    /// The left side in the corporate currency, for a comparison with a currency literal; `None` where the org has one
+    /// currency, or the field is no amount.
+    fn in_corporate_currency(&self, left: &Left) -> Option<Expr> {
+        let _ = left;
+        None
+    }
 
     /// Runs a sub-select and gives the ids it found, sorted.
     fn semi_join(&mut self, left: &Left, comparison: &'q Comparison, place: Place) -> Result<Vec<RecordId>, ApiError>;
@@ -99,7 +108,13 @@ impl Compiler<'_> {
         operands: &mut impl Operands<'q>,
         place: Place,
     ) -> Result<Filter, ApiError> {
-        let left = operands.left(&comparison.left)?;
+        let mut left = operands.left(&comparison.left)?;
+        if names_a_currency(&comparison.right)
+            && let Some(converted) = operands.in_corporate_currency(&left)
+        {
+            left.expr = converted;
+            left.is_corporate = true;
+        }
         let negate = matches!(comparison.operator, Operator::NotIn | Operator::Excludes | Operator::Ne);
         let check = match (comparison.operator, &comparison.right) {
             (Operator::In | Operator::NotIn, Right::Subquery(_)) => {
@@ -220,9 +235,26 @@ impl Compiler<'_> {
                     return Err(at(self.text, value.span, "INVALID_QUERY_FILTER_OPERATOR", message));
                 }
             },
+            (Kind::Number, Literal::Number(_)) if left.is_corporate => {
+                let message = "currency literals and plain numbers can not be mixed in one list";
+                return Err(malformed(self.text, value.span, message));
+            }
             (Kind::Number, Literal::Number(number)) => Given::Point(Const::Number(*number)),
-            (Kind::Number, Literal::Currency(..)) => {
-                return Err(malformed(self.text, value.span, "currency literals need an org with several currencies"));
+            (Kind::Number, Literal::Currency(iso, amount)) => {
+                let refuse = |message: String| Err(at(self.text, value.span, "INVALID_FIELD", message));
+                let Some(currencies) = &self.calendar.currencies else {
+                    return refuse("currency literals are only for orgs with several currencies".to_owned());
+                };
+                if !left.is_corporate {
+                    return refuse(format!("field '{}' can not be compared with an amount of a currency", left.name));
+                }
+                if !currencies.is_active(iso) {
+                    return refuse(format!("the currency {iso} is not active"));
+                }
+                match currencies.convert(*amount, iso, &currencies.corporate) {
+                    Some(amount) => Given::Point(Const::Number(amount)),
+                    None => return refuse(format!("the amount {iso}{amount} is out of range")),
+                }
             }
             (Kind::Bool, Literal::Boolean(b)) => Given::Bool(*b),
             (Kind::Date, Literal::Date(date)) => Given::Point(Const::Date(*date)),
@@ -265,6 +297,15 @@ impl Compiler<'_> {
             left.name, left.type_name
         );
         at(self.text, value.span, "INVALID_FIELD", message)
+    }
+}
+
+fn names_a_currency(right: &Right) -> bool {
+    let is_one = |value: &Value| matches!(value.literal, Literal::Currency(..));
+    match right {
+        Right::Value(value) => is_one(value),
+        Right::List(values) => values.iter().any(is_one),
+        Right::Subquery(_) => false,
     }
 }
 

@@ -1,18 +1,23 @@
 //! Date literals: the span of days that `LAST_N_DAYS:30` or `THIS_FISCAL_QUARTER` means for a user.
 
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use tidegate_soql::ast::DateLiteral;
 
+use super::currency::Currencies;
+use super::format::People;
+use super::locale::Locale;
 use crate::Millis;
 
-/// What a date literal depends on: the time, the user's time zone and week, the org's fiscal year.
+/// What a query depends on of its time and user: today, time zone, locale, currency, and the org's fiscal year.
 #[derive(Debug, Clone)]
 pub(crate) struct Calendar {
     today: Date,
-    zone: TimeZone,
-    week_start: Weekday,
+    /// The user's time zone and locale, by which dates are reckoned and written.
+    pub(crate) people: People,
+    /// The currencies of an org with several.
+    pub(crate) currencies: Option<Currencies>,
     /// First month of the fiscal year, 1 to 12.
     pub(crate) fiscal_month: i8,
     /// A fiscal year is named by the calendar year in which it starts, rather than the one in which it ends.
@@ -26,18 +31,12 @@ impl Calendar {
     pub(crate) fn new(now: Millis, zone: Option<&str>, locale: Option<&str>) -> Self {
         let zone = zone.and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
         let instant = Timestamp::from_millisecond(now).unwrap_or(Timestamp::UNIX_EPOCH);
-        // Weeks begin on Sunday in the Americas and much of Asia, on Monday elsewhere; Salesforce takes it from the locale.
-        let sunday = match locale.unwrap_or("en_US") {
-            locale if locale.ends_with("_GB") || locale.ends_with("_IE") || locale.ends_with("_NZ") => false,
-            locale => ["en", "ja", "ko", "he", "iw", "hi", "th", "pt_BR", "es_MX", "es_US", "zh"]
-                .iter()
-                .any(|prefix| locale.starts_with(prefix)),
-        };
+        let locale = Locale::named(locale);
         Self {
             today: instant.to_zoned(zone.clone()).date(),
             formulas: crate::formula::Session::new(crate::RecordId::from_bytes([b'0'; 15]), now, zone.clone()),
-            zone,
-            week_start: if sunday { Weekday::Sunday } else { Weekday::Monday },
+            people: People { locale, zone, currency: "USD".to_owned() },
+            currencies: None,
             fiscal_month: 1,
             fiscal_named_by_start: false,
         }
@@ -45,12 +44,12 @@ impl Calendar {
 
     /// The user's time zone.
     pub(crate) fn zone(&self) -> &TimeZone {
-        &self.zone
+        &self.people.zone
     }
 
     /// The instant at which this day begins for the user.
     pub(crate) fn start_of(&self, day: Date) -> Option<Millis> {
-        Some(day.to_zoned(self.zone.clone()).ok()?.timestamp().as_millisecond())
+        Some(day.to_zoned(self.people.zone.clone()).ok()?.timestamp().as_millisecond())
     }
 
     /// First day and the day after the last. `None` where the dates leave the calendar or the literal is unknown.
@@ -90,9 +89,9 @@ impl Calendar {
         let fiscal = i64::from(self.fiscal_month) - 1;
         let (start, months) = match unit.trim_end_matches('S') {
             "WEEK" => {
-                let start = today.nth_weekday(-1, self.week_start).ok()?;
+                let start = today.nth_weekday(-1, self.people.locale.week_start).ok()?;
                 // On the first day of a week the one before it is a week too early.
-                let start = if today.weekday() == self.week_start { today } else { start };
+                let start = if today.weekday() == self.people.locale.week_start { today } else { start };
                 return Some((days(start, from.checked_mul(7)?)?, days(start, to.checked_mul(7)?)?));
             }
             "MONTH" => (first_of_period(today, 1, 0)?, 1),

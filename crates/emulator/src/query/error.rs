@@ -35,6 +35,11 @@ pub(crate) fn from_parser(source: &str, error: &ParseError) -> ApiError {
     let message = match &error.kind {
         ParseErrorKind::UnexpectedToken { found, .. } => format!("unexpected token: '{found}'"),
         ParseErrorKind::UnexpectedCharacter { found } => format!("unexpected token: '{found}'"),
+        // `a AND b OR c`, `a AND NOT b`: the word at fault, like any that may not stand there.
+        ParseErrorKind::MixedAndOr | ParseErrorKind::BareNot => {
+            let found = source.get(error.span.start..error.span.end).unwrap_or_default();
+            format!("unexpected token: '{found}'")
+        }
         ParseErrorKind::UnexpectedEnd { .. } => "unexpected token: '<EOF>'".to_owned(),
         other => other.to_string(),
     };

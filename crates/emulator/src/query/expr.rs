@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use super::currency::Converted;
 use super::datefn::{DateFn, Fiscal};
 use super::value::{Cell, Kind};
 use crate::RecordId;
@@ -90,6 +91,10 @@ pub(crate) enum Expr {
     /// A picklist's label.
     Label(Column),
     Distance(Distance),
+    /// A currency's amount in another currency.
+    Converted(Box<Converted>),
+    /// `FORMULA('Amount - ExpectedRevenue')`.
+    Arithmetic(Box<Arithmetic>),
     /// The n-th key of a group.
     Key(usize),
     /// The n-th aggregate of a group.
@@ -106,6 +111,14 @@ pub(crate) struct Distance {
     pub(crate) to: (f64, f64),
     /// Of the earth, in the unit asked for.
     pub(crate) radius: f64,
+}
+
+/// Two columns added or subtracted.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Arithmetic {
+    pub(crate) left: Column,
+    pub(crate) minus: bool,
+    pub(crate) right: Column,
 }
 
 impl Column {
@@ -133,7 +146,14 @@ impl<'a> World<'a> {
 
     /// The parent that a hop leads to.
     pub(crate) fn step(&self, from: Record<'a>, hop: &Hop) -> Option<Record<'a>> {
-        let Cell::Id(id) = self.read_at(from, &hop.field) else { return None };
+        let id = match &hop.field {
+            // An id is copied, so that a row that is made when it is looked at need not be held for it.
+            At::Field(field) => from.row.here().get_ref(*field).to_value().as_id()?,
+            at => match self.read_at(from, at) {
+                Cell::Id(id) => id,
+                _ => return None,
+            },
+        };
         let object = match hop.target {
             Some(object) => object,
             None => self.schema.by_prefix(id.prefix())?,
@@ -156,6 +176,8 @@ impl<'a> World<'a> {
     pub(crate) fn column(&self, source: &Source, base: Record<'a>, column: &Column) -> Cell<'a> {
         match self.slot(source, base, column.slot) {
             Some(record) => self.read_at(record, &column.at),
+            // A checkbox is never null: behind a missing parent it is false.
+            None if column.ty == FieldType::Boolean => Cell::Bool(false),
             None => Cell::Null,
         }
     }
@@ -177,6 +199,14 @@ impl<'a> World<'a> {
                     }
                     _ => Cell::Null,
                 }
+            }
+            Expr::Converted(converted) => {
+                let code = self.column(source, base, converted.code());
+                converted.apply(self.column(source, base, &converted.column), code)
+            }
+            Expr::Arithmetic(sum) => {
+                let (left, right) = (self.column(source, base, &sum.left), self.column(source, base, &sum.right));
+                arithmetic(left, sum.minus, right)
             }
             Expr::Key(_) | Expr::Aggregate(_) | Expr::Grouping(_) => Cell::Null,
         }
@@ -228,6 +258,39 @@ pub(crate) fn label<'a>(schema: &'a Schema, column: &Column, cell: Cell<'a>) -> 
         Some(entry) => Cell::Text(&entry.label),
         None => cell,
     }
+}
+
+/// A sum or difference; null where one side is. Dates differ by days, and move by them.
+fn arithmetic(left: Cell<'_>, minus: bool, right: Cell<'_>) -> Cell<'static> {
+    use rust_decimal::Decimal;
+    const DAY_MS: i64 = 86_400_000;
+    let exact = |cell: &Cell<'_>| match cell {
+        Cell::Int(n) => Some(Decimal::from(*n)),
+        Cell::Decimal(d) => Some(*d),
+        _ => None,
+    };
+    let days = |number: Decimal| {
+        use rust_decimal::prelude::ToPrimitive;
+        let number = if minus { -number } else { number };
+        (number * Decimal::from(DAY_MS)).round().to_i64()
+    };
+    let result = match (&left, &right) {
+        (Cell::Date(a), Cell::Date(b)) if minus => Some(Cell::Int(i64::from((*a - *b).get_days()))),
+        (Cell::DateTime(a), Cell::DateTime(b)) if minus => {
+            a.checked_sub(*b).map(|ms| Cell::Decimal(Decimal::from(ms) / Decimal::from(DAY_MS)))
+        }
+        (Cell::Date(date), number) => exact(number)
+            .and_then(days)
+            .and_then(|ms| date.checked_add(jiff::SignedDuration::from_millis(ms)).ok().map(Cell::Date)),
+        (Cell::DateTime(at), number) => {
+            exact(number).and_then(days).and_then(|ms| Some(Cell::DateTime(at.checked_add(ms)?)))
+        }
+        (a, b) => match (exact(a), exact(b)) {
+            (Some(a), Some(b)) => if minus { a.checked_sub(b) } else { a.checked_add(b) }.map(Cell::Decimal),
+            _ => None,
+        },
+    };
+    result.unwrap_or(Cell::Null)
 }
 
 fn number(cell: Cell<'_>) -> Option<f64> {

@@ -1,64 +1,60 @@
-//! `FORMAT()`: values as people of an English locale read them.
+//! `FORMAT()`: values as people of the user's locale read them, in the user's time zone.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::locale::{Locale, currency_sign};
 use super::value::Cell;
 use crate::schema::FieldType;
 
-/// The text that `FORMAT` gives for a value.
-pub(crate) fn formatted(cell: Cell<'_>, ty: FieldType) -> String {
+/// What the text for a user depends on.
+#[derive(Debug, Clone)]
+pub(crate) struct People {
+    pub(crate) locale: &'static Locale,
+    pub(crate) zone: TimeZone,
+    /// ISO code of the org's currency.
+    pub(crate) currency: String,
+}
+
+/// The text that `FORMAT` gives for a value. `iso` is the currency of the record in an org with several.
+pub(crate) fn formatted(cell: Cell<'_>, ty: FieldType, people: &People, iso: Option<&str>) -> String {
+    let locale = people.locale;
     match cell {
         Cell::Null => String::new(),
         Cell::Text(text) => text.to_owned(),
         Cell::Bool(b) => b.to_string(),
         Cell::Id(id) => id.to_string(),
-        Cell::Int(n) => grouped(&n.to_string()),
-        Cell::Float(f) => grouped(&f.to_string()),
-        Cell::Decimal(d) => {
-            let number = grouped(&d.to_string());
-            match ty {
-                FieldType::Currency => match number.strip_prefix('-') {
-                    Some(positive) => format!("-${positive}"),
-                    None => format!("${number}"),
-                },
-                FieldType::Percent => format!("{number}%"),
-                _ => number,
+        Cell::Int(_) | Cell::Float(_) | Cell::Decimal(_) => {
+            let number = match cell {
+                Cell::Int(n) => n.to_string(),
+                Cell::Float(f) => f.to_string(),
+                Cell::Decimal(d) => d.to_string(),
+                _ => String::new(),
+            };
+            match (ty, iso) {
+                // An org with several currencies writes their codes.
+                (FieldType::Currency, Some(iso)) => format!("{iso} {}", locale.number(&number)),
+                (FieldType::Currency, None) => locale.amount(&number, currency_sign(&people.currency)),
+                (FieldType::Percent, _) => format!("{}%", locale.number(&number)),
+                _ => locale.number(&number),
             }
         }
-        Cell::Date(date) => format!("{}/{}/{}", date.month(), date.day(), date.year()),
+        Cell::Date(date) => date.strftime(locale.date).to_string(),
         Cell::DateTime(ms) => match Timestamp::from_millisecond(ms) {
-            Ok(instant) => instant.to_zoned(TimeZone::UTC).strftime("%-m/%-d/%Y, %-I:%M %p").to_string(),
+            Ok(instant) => {
+                let there = instant.to_zoned(people.zone.clone());
+                format!("{}{}{}", there.strftime(locale.date), locale.between, there.strftime(locale.time))
+            }
             Err(_) => String::new(),
         },
         Cell::Time(ms) => {
-            let minutes = ms / 60_000;
-            let (hour, minute) = (minutes / 60, minutes % 60);
-            let half = if hour < 12 { "AM" } else { "PM" };
-            format!("{}:{minute:02} {half}", (hour + 11) % 12 + 1)
+            let (minute, hour) = (ms / 60_000 % 60, ms / 3_600_000 % 24);
+            match jiff::civil::Time::new(hour as i8, minute as i8, 0, 0) {
+                Ok(time) => time.strftime(locale.time).to_string(),
+                Err(_) => String::new(),
+            }
         }
     }
-}
-
-/// Thousands apart.
-fn grouped(number: &str) -> String {
-    let (sign, digits) = match number.strip_prefix('-') {
-        Some(digits) => ("-", digits),
-        None => ("", number),
-    };
-    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(w, f)| (w, Some(f)));
-    let mut out = sign.to_owned();
-    for (n, digit) in whole.chars().enumerate() {
-        if n > 0 && (whole.len() - n) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    if let Some(fraction) = fraction {
-        out.push('.');
-        out.push_str(fraction);
-    }
-    out
 }
 
 #[cfg(test)]
@@ -68,16 +64,28 @@ mod tests {
     #[test]
     fn for_people() {
         let decimal = |text: &str| Cell::Decimal(text.parse().unwrap());
-        for (cell, ty, expected) in [
-            (decimal("1234567.50"), FieldType::Currency, "$1,234,567.50"),
-            (decimal("-999"), FieldType::Currency, "-$999"),
-            (decimal("12.5"), FieldType::Percent, "12.5%"),
-            (Cell::Int(1000), FieldType::Int, "1,000"),
-            (Cell::Date(jiff::civil::date(2026, 1, 2)), FieldType::Date, "1/2/2026"),
-            (Cell::DateTime(0), FieldType::Datetime, "1/1/1970, 12:00 AM"),
-            (Cell::Time(13 * 3_600_000), FieldType::Time, "1:00 PM"),
+        let at = |zone, locale: &str| People {
+            locale: Locale::named(Some(locale)),
+            zone: TimeZone::get(zone).unwrap(),
+            currency: if locale.starts_with("de") { "EUR".into() } else { "USD".into() },
+        };
+        for (cell, ty, american, german) in [
+            (decimal("1234567.50"), FieldType::Currency, "$1,234,567.50", "1.234.567,50\u{a0}€"),
+            (decimal("-999"), FieldType::Currency, "-$999", "-999\u{a0}€"),
+            (decimal("12.5"), FieldType::Percent, "12.5%", "12,5%"),
+            (Cell::Int(1000), FieldType::Int, "1,000", "1.000"),
+            (Cell::Date(jiff::civil::date(2026, 1, 2)), FieldType::Date, "1/2/2026", "02.01.2026"),
+            (Cell::DateTime(0), FieldType::Datetime, "1/1/1970, 12:00 AM", "01.01.1970, 01:00"),
+            (Cell::Time(13 * 3_600_000), FieldType::Time, "1:00 PM", "13:00"),
         ] {
-            assert_eq!(formatted(cell, ty), expected);
+            assert_eq!(formatted(cell, ty, &at("UTC", "en_US"), None), american);
+            assert_eq!(formatted(cell, ty, &at("Europe/Berlin", "de_DE_EURO"), None), german);
         }
+        let text = formatted(decimal("1234.50"), FieldType::Currency, &at("UTC", "en_US"), Some("GBP"));
+        assert_eq!(text, "GBP 1,234.50");
+        assert_eq!(
+            formatted(Cell::Date(jiff::civil::date(2026, 1, 2)), FieldType::Date, &at("UTC", "xx"), None),
+            "1/2/2026"
+        );
     }
 }

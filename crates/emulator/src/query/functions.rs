@@ -6,7 +6,7 @@ use tidegate_soql::ast::{Argument, FieldPath, Function, Literal};
 use super::datefn::{DateFn, Fiscal};
 use super::dates::Calendar;
 use super::error::{at, illegal_use, malformed};
-use super::expr::{Column, Distance, Expr};
+use super::expr::{Arithmetic, Column, Distance, Expr};
 use super::resolve::{Resolver, own_column};
 use super::value::Kind;
 use crate::ApiError;
@@ -77,6 +77,11 @@ pub(crate) fn scalar<'q>(
             Ok(Scalar { expr, kind: Kind::Text, ty: FieldType::String, column, formatted: false })
         }
         "format" => {
+            if let [Argument::Function(inner)] = function.arguments.as_slice()
+                && inner.name.text.eq_ignore_ascii_case("convertCurrency")
+            {
+                return Ok(Scalar { formatted: true, ..scalar(resolver, calendar, inner)? });
+            }
             let column = resolver.column(only_field(function).ok_or_else(needs_field)?)?;
             Ok(Scalar {
                 expr: Expr::Column(column.clone()),
@@ -87,9 +92,10 @@ pub(crate) fn scalar<'q>(
             })
         }
         "convertcurrency" => {
-            let message = "convertCurrency() needs an org with several currencies";
-            Err(malformed(text, function.span, message))
+            let column = resolver.column(only_field(function).ok_or_else(needs_field)?)?;
+            convert_currency(resolver, calendar, function, column)
         }
+        "formula" => formula(resolver, function),
         "distance" => distance(resolver, function),
         "fields" | "grouping" | "converttimezone" | "geolocation" => {
             Err(malformed(text, function.span, format!("{} is not allowed here", function.name.text)))
@@ -101,6 +107,61 @@ pub(crate) fn scalar<'q>(
         )),
         _ => Err(malformed(text, function.name.span, format!("unexpected token: '{}'", function.name.text))),
     }
+}
+
+/// `convertCurrency(Amount)`: in the user's currency.
+fn convert_currency(
+    resolver: &Resolver<'_>,
+    calendar: &Calendar,
+    function: &Function,
+    column: Column,
+) -> Result<Scalar, ApiError> {
+    let refuse = |message: String| Err(at(resolver.text, function.span, "INVALID_FIELD", message));
+    let Some(currencies) = &calendar.currencies else {
+        return refuse("convertCurrency() is only for orgs with several currencies".to_owned());
+    };
+    match currencies.converted(resolver.schema, &column, &currencies.user, true) {
+        Some(converted) => {
+            let expr = Expr::Converted(Box::new(converted));
+            Ok(Scalar { expr, kind: Kind::Number, ty: FieldType::Currency, column, formatted: false })
+        }
+        None => refuse(format!("field {} does not support function convertCurrency", column.name)),
+    }
+}
+
+/// `FORMULA('Amount - ExpectedRevenue')`: two fields with `+` or `-` between them, in a WHERE (beta, documented).
+fn formula<'q>(resolver: &mut Resolver<'q>, function: &'q Function) -> Result<Scalar, ApiError> {
+    let text = resolver.text;
+    let wrong = || {
+        let message = "FORMULA() takes two fields with + or - between them: FORMULA('Amount - ExpectedRevenue')";
+        malformed(text, function.span, message)
+    };
+    let [Argument::Value(value)] = function.arguments.as_slice() else { return Err(wrong()) };
+    let Literal::String(expression) = &value.literal else { return Err(wrong()) };
+    let sign = expression.find(['+', '-']).ok_or_else(wrong)?;
+    let (left, rest) = expression.split_at_checked(sign).ok_or_else(wrong)?;
+    let minus = rest.starts_with('-');
+    let right = rest.get(1..).unwrap_or_default();
+    let left = resolver.column_named(left.trim(), value.span)?;
+    let right = resolver.column_named(right.trim(), value.span)?;
+    let (kind, ty) = match (left.kind(), minus, right.kind()) {
+        (Kind::Number, _, Kind::Number) => (Kind::Number, FieldType::Double),
+        (Kind::Date, true, Kind::Date) | (Kind::DateTime, true, Kind::DateTime) => (Kind::Number, FieldType::Double),
+        (Kind::Date, _, Kind::Number) => (Kind::Date, FieldType::Date),
+        (Kind::DateTime, _, Kind::Number) => (Kind::DateTime, FieldType::Datetime),
+        _ => {
+            let message = format!("fields {} and {} do not go together in FORMULA()", left.name, right.name);
+            return Err(at(text, value.span, "INVALID_FIELD", message));
+        }
+    };
+    let column = left.clone();
+    Ok(Scalar {
+        expr: Expr::Arithmetic(Box::new(Arithmetic { left, minus, right })),
+        kind,
+        ty,
+        column,
+        formatted: false,
+    })
 }
 
 fn date_function<'q>(

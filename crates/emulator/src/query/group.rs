@@ -7,7 +7,7 @@ use super::error::{at, illegal_use, malformed};
 use super::expr::{Column, Expr};
 use super::filter::Filter;
 use super::functions::{AggregateFn, only_field, scalar};
-use super::plan::{Env, SortKey, check_sortable, sort_key_of};
+use super::plan::{Env, SortKey, check_sortable, in_corporate_currency, sort_key_of};
 use super::resolve::Resolver;
 use super::select::Show;
 use super::value::Kind;
@@ -45,6 +45,8 @@ pub(crate) struct Key {
 pub(crate) struct Aggregate {
     pub(crate) function: AggregateFn,
     pub(crate) column: Option<Column>,
+    /// In an org with several currencies: the amounts in the corporate one, in which they are added and compared.
+    pub(crate) converted: Option<Expr>,
 }
 
 impl Aggregate {
@@ -249,7 +251,13 @@ impl<'q> Planner<'_, '_, 'q, '_> {
                 return Err(malformed(text, function.span, message));
             }
         };
-        let aggregate = Aggregate { function: aggregate, column: column.clone() };
+        let converted = match (&column, aggregate) {
+            (Some(column), AggregateFn::Sum | AggregateFn::Avg | AggregateFn::Min | AggregateFn::Max) => {
+                in_corporate_currency(self.env, column)
+            }
+            _ => None,
+        };
+        let aggregate = Aggregate { function: aggregate, column: column.clone(), converted };
         let ty = aggregate.ty();
         let at = match self.aggregates.iter().position(|a| *a == aggregate) {
             Some(at) => at,
@@ -316,6 +324,7 @@ impl<'q> Operands<'q> for Planner<'_, '_, 'q, '_> {
             type_name: type_name(part.ty),
             case_sensitive,
             computed,
+            is_corporate: false,
             span,
         })
     }

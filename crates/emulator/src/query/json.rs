@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use super::aggregate::Group;
+use super::currency::code_column;
 use super::cursor::Cursors;
+use super::dates::Calendar;
 use super::expr::{Expr, Record, World, label};
 use super::group::Groups;
 use super::plan::{Env, Plan};
@@ -96,7 +98,8 @@ impl<'a> Writer<'_, 'a> {
                         _ => out.push_str("null"),
                     }
                 } else {
-                    push_cell(out, cell, *show);
+                    let iso = self.iso(plan, expr, *show, base);
+                    push_cell(out, cell, *show, self.env.calendar, iso.as_deref());
                 }
             }
             Out::Compound { parts, location, .. } => {
@@ -111,7 +114,7 @@ impl<'a> Writer<'_, 'a> {
                     out.push(if n == 0 { '{' } else { ',' });
                     push_string(out, key);
                     out.push(':');
-                    push_cell(out, cell, Show::Plain(column.ty));
+                    push_cell(out, cell, Show::Plain(column.ty), self.env.calendar, None);
                 }
                 out.push('}');
             }
@@ -140,6 +143,20 @@ impl<'a> Writer<'_, 'a> {
                 }
             }
             Out::Children(children) => self.children(out, children, base),
+        }
+    }
+
+    /// The currency that a formatted amount is in, in an org with several.
+    fn iso(&self, plan: &Plan, expr: &Expr, show: Show, base: Record<'a>) -> Option<String> {
+        let currencies = self.env.calendar.currencies.as_ref()?;
+        if show != Show::Formatted(FieldType::Currency) {
+            return None;
+        }
+        let Expr::Column(column) = expr else { return Some(currencies.user.clone()) };
+        let code = code_column(self.world().schema, column.field?.0, column.slot)?;
+        match self.world().column(&plan.source, base, &code) {
+            Cell::Text(iso) => Some(iso.to_owned()),
+            _ => Some(currencies.corporate.clone()),
         }
     }
 
@@ -175,7 +192,7 @@ impl<'a> Writer<'_, 'a> {
 }
 
 /// An aggregate result.
-pub(crate) fn push_group<'a>(out: &mut String, world: World<'a>, spec: &Groups, group: &Group<'a>) {
+pub(crate) fn push_group<'a>(out: &mut String, env: &Env<'a>, spec: &Groups, group: &Group<'a>) {
     out.push_str(r#"{"attributes":{"type":"AggregateResult"}"#);
     for (key, expr, show) in &spec.members {
         out.push(',');
@@ -185,19 +202,26 @@ pub(crate) fn push_group<'a>(out: &mut String, world: World<'a>, spec: &Groups, 
         if let (Show::Label, Expr::Key(n)) = (show, expr)
             && let Some(key) = spec.keys.get(*n)
         {
-            cell = label(world.schema, &key.column, cell);
+            cell = label(env.world.schema, &key.column, cell);
         }
-        push_cell(out, cell, *show);
+        // Aggregates are in the corporate currency.
+        let iso = env.calendar.currencies.as_ref().map(|currencies| currencies.corporate.as_str());
+        if cell.is_null() {
+            // A key that is summed over is null, a checkbox too.
+            out.push_str("null");
+            continue;
+        }
+        push_cell(out, cell, *show, env.calendar, iso);
     }
     out.push('}');
 }
 
-/// A value as JSON.
-pub(crate) fn push_cell(out: &mut String, cell: Cell<'_>, show: Show) {
+/// A value as JSON. The user's settings, and the currency in an org with several, are for text that `FORMAT` makes.
+pub(crate) fn push_cell(out: &mut String, cell: Cell<'_>, show: Show, calendar: &Calendar, iso: Option<&str>) {
     if let Show::Formatted(ty) = show
         && !cell.is_null()
     {
-        return push_string(out, &super::format::formatted(cell, ty));
+        return push_string(out, &super::format::formatted(cell, ty, &calendar.people, iso));
     }
     match cell {
         // A checkbox without a value, as behind a missing parent, is false.

@@ -39,6 +39,11 @@ impl Like {
         Self { tokens, case_sensitive }
     }
 
+    /// Whether what it matches begins with a text that is known, so that an index can find it.
+    pub(crate) fn begins_with_text(&self) -> bool {
+        matches!(self.tokens.first(), Some(Token::Char(_)))
+    }
+
     /// Whether the whole text matches.
     pub(crate) fn matches(&self, text: &str) -> bool {
         let mut rest = text.chars();

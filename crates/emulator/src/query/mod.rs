@@ -8,6 +8,7 @@ mod aggregate;
 mod bulk;
 mod columns;
 mod condition;
+mod currency;
 mod cursor;
 mod datefn;
 mod dates;
@@ -16,25 +17,37 @@ mod explain;
 mod expr;
 mod filter;
 mod format;
+mod found;
 mod functions;
 mod group;
 mod json;
 mod like;
+mod locale;
 mod order;
 mod plan;
 mod resolve;
+mod restrict;
 mod retrieve;
 mod run;
 mod scan;
+mod scope;
 mod select;
 mod text;
 mod value;
+mod views;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use dates::Calendar;
+pub(crate) use error::at as error_at;
+pub(crate) use found::{ScoredRow, scored_records};
+pub(crate) use like::Like;
+pub(crate) use run::calendar;
+
 pub use bulk::BulkSelection;
 pub use cursor::Cursors;
+pub use views::Views;
 
 use crate::{ApiError, Millis, Org, RecordId};
 
@@ -62,6 +75,8 @@ pub struct Page {
     pub total_size: usize,
     /// The locator of the next page, if there is one.
     pub next: Option<String>,
+    /// What the query notes of its records (`FOR VIEW`, `FOR REFERENCE`): for its caller, who holds the org.
+    pub views: Option<Views>,
 }
 
 /// Runs a query and gives its first page.
@@ -74,6 +89,7 @@ pub fn run(org: &Org, text: &str, options: &QueryOptions) -> Result<Page, ApiErr
             total_size: json["totalSize"].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0),
             json: json.to_string(),
             next: None,
+            views: None,
         });
     }
     run::run(org, text, options)

@@ -10,13 +10,14 @@ use super::condition::{Left, Operands, Place, compile, type_name};
 use super::dates::Calendar;
 use super::error::{at, illegal_use, malformed};
 use super::expr::{At, Column, Expr, Source, World};
-use super::filter::{Check, Filter, Relation};
+use super::filter::Filter;
 use super::functions::{AggregateFn, scalar};
 use super::group::{Groups, plan_groups};
 use super::resolve::Resolver;
 use super::scan::scan;
+use super::scope::{check_lookup, scope_filter};
 use super::select::{Out, select};
-use super::value::{Cell, Const, Kind};
+use super::value::{Cell, Kind};
 use crate::schema::{FieldId, FieldType, ObjectId};
 use crate::{ApiError, RecordId};
 
@@ -95,11 +96,20 @@ pub(crate) fn plan_with<'q>(
     }
     let mut filter = Filter::All;
     if let Some(scope) = &query.scope {
-        filter = filter.and(scope_filter(env, &resolver, scope, depth)?);
+        if depth > 1 {
+            return Err(malformed(text, scope.span, "USING SCOPE is not allowed in a sub-query"));
+        }
+        filter = filter.and(scope_filter(env, &resolver, scope)?);
+    }
+    if let Some(lookup) = &query.lookup {
+        check_lookup(env, &resolver, lookup)?;
     }
     if let Some(condition) = &query.condition {
         let mut operands = WhereOperands { env, resolver: &mut resolver, semi_joins: 0, in_semi_join: false };
         filter = filter.and(compile(text, env.calendar, condition, &mut operands)?);
+    }
+    if depth == 1 {
+        super::restrict::check(text, resolver.object(), query, &filter)?;
     }
     let limit = count(text, query.limit.as_ref())?;
     let offset = count(text, query.offset.as_ref())?;
@@ -160,11 +170,6 @@ fn refuse_clauses(text: &str, query: &Query) -> Result<(), ApiError> {
     if query.all_rows {
         return refuse("ALL ROWS is allowed in Apex only; use the queryAll resource");
     }
-    // Said, not ignored: records would not be marked as viewed.
-    if !query.for_clauses.is_empty() || !query.update.is_empty() {
-        let message = "This emulator has not built FOR VIEW, FOR REFERENCE, UPDATE TRACKING and UPDATE VIEWSTAT.";
-        return Err(ApiError::new("NOT_IMPLEMENTED", message).status(501));
-    }
     match &query.with {
         None => Ok(()),
         Some(With::Mode(name)) => {
@@ -185,29 +190,6 @@ fn count(text: &str, count: Option<&Count>) -> Result<Option<u64>, ApiError> {
     }
 }
 
-fn scope_filter(
-    env: &Env<'_>,
-    resolver: &Resolver<'_>,
-    scope: &tidegate_soql::ast::Name,
-    depth: usize,
-) -> Result<Filter, ApiError> {
-    if depth > 1 {
-        return Err(malformed(resolver.text, scope.span, "USING SCOPE is not allowed in a sub-query"));
-    }
-    let owner = resolver.object().field("OwnerId");
-    match (scope.text.to_ascii_lowercase().as_str(), owner) {
-        ("everything", _) => Ok(Filter::All),
-        ("mine", Some((owner, _))) => Ok(Filter::Test(
-            Expr::Column(resolver.own(owner)),
-            Check::Compare { op: Relation::Eq, value: Const::Id(env.user), case_sensitive: true },
-        )),
-        _ => {
-            let message = format!("scope '{}' is not supported for {}", scope.text, resolver.object().name);
-            Err(at(resolver.text, scope.span, "INVALID_QUERY_SCOPE", message))
-        }
-    }
-}
-
 /// A key of ORDER BY over records.
 pub(crate) fn sort_key<'q>(
     env: &Env<'_>,
@@ -218,14 +200,26 @@ pub(crate) fn sort_key<'q>(
         Operand::Field(path) => {
             let column = resolver.column(path)?;
             check_sortable(env, resolver.text, &column, path.span())?;
-            (Expr::Column(column.clone()), column)
+            let expr = in_corporate_currency(env, &column).unwrap_or_else(|| Expr::Column(column.clone()));
+            (expr, column)
         }
         Operand::Function(function) => {
             let scalar = scalar(resolver, env.calendar, function)?;
+            if matches!(scalar.expr, Expr::Converted(_) | Expr::Arithmetic(_)) || scalar.formatted {
+                let message = format!("{} is not allowed in ORDER BY", function.name.text);
+                return Err(malformed(resolver.text, function.span, message));
+            }
             (scalar.expr, scalar.column)
         }
     };
     Ok(sort_key_of(expr, &column, item))
+}
+
+/// In an org with several currencies, the amounts of a currency field in the corporate one: they are added and
+/// compared in that.
+pub(crate) fn in_corporate_currency(env: &Env<'_>, column: &Column) -> Option<Expr> {
+    let currencies = env.calendar.currencies.as_ref()?;
+    currencies.converted(env.world.schema, column, &currencies.corporate, false).map(Box::new).map(Expr::Converted)
 }
 
 /// Refuses fields that cannot be sorted by.
@@ -274,14 +268,28 @@ impl<'q> Operands<'q> for WhereOperands<'_, '_, 'q, '_> {
                     type_name: type_name(column.ty),
                     case_sensitive: facts.is_some_and(|field| field.case_sensitive) && column.kind() == Kind::Text,
                     computed: false,
+                    is_corporate: false,
                     span: path.span(),
                     expr: Expr::Column(column),
                 })
             }
             Operand::Function(function) => {
                 let scalar = scalar(self.resolver, self.env.calendar, function)?;
-                if scalar.formatted {
-                    return Err(malformed(self.resolver.text, function.span, "FORMAT is not allowed in WHERE"));
+                if scalar.formatted || matches!(scalar.expr, Expr::Converted(_)) {
+                    let message = format!("{} is not allowed in WHERE", function.name.text);
+                    return Err(malformed(self.resolver.text, function.span, message));
+                }
+                if matches!(scalar.expr, Expr::Arithmetic(_)) {
+                    return Ok(Left {
+                        expr: scalar.expr,
+                        kind: scalar.kind,
+                        name: function.name.text.clone(),
+                        type_name: type_name(scalar.ty),
+                        case_sensitive: false,
+                        computed: false,
+                        is_corporate: false,
+                        span: function.span,
+                    });
                 }
                 Ok(Left {
                     expr: scalar.expr,
@@ -290,9 +298,17 @@ impl<'q> Operands<'q> for WhereOperands<'_, '_, 'q, '_> {
                     type_name: type_name(scalar.ty),
                     case_sensitive: false,
                     computed: true,
+                    is_corporate: false,
                     span: function.span,
                 })
             }
+        }
+    }
+
+    fn in_corporate_currency(&self, left: &Left) -> Option<Expr> {
+        match &left.expr {
+            Expr::Column(column) => in_corporate_currency(self.env, column),
+            _ => None,
         }
     }
 

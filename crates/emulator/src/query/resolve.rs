@@ -113,6 +113,17 @@ impl<'q> Resolver<'q> {
         self.column_at(slot, field, path.span())
     }
 
+    /// A field path that stands in a text of its own, such as `Account.Name` in FORMULA().
+    pub(crate) fn column_named(&mut self, path: &str, span: Span) -> Result<Column, ApiError> {
+        let segments: Vec<Name> = path.split('.').map(|text| Name { text: text.trim().to_owned(), span }).collect();
+        let names: Vec<&Name> = segments.iter().collect();
+        let Some((field, hops)) = names.split_last() else {
+            return Err(malformed(self.text, span, "a field path needs a name"));
+        };
+        let slot = self.hops(hops, span)?;
+        self.column_at(slot, field, span)
+    }
+
     /// The place of a parent that a relationship path leads to.
     pub(crate) fn parent(&mut self, path: &'q FieldPath) -> Result<usize, ApiError> {
         let names = self.expand(path);

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::aggregate::groups;
+use super::currency::Currencies;
 use super::cursor::Cursors;
 use super::dates::Calendar;
 use super::error::from_parser;
@@ -13,6 +14,7 @@ use super::order::sort;
 use super::plan::{Env, Plan, Shape, plan};
 use super::scan::scan;
 use super::value::Cell;
+use super::views::Views;
 use super::{Page, QueryOptions};
 use crate::schema::{FieldId, Schema};
 use crate::store::Store;
@@ -39,6 +41,7 @@ pub(crate) fn run(org: &Org, text: &str, options: &QueryOptions) -> Result<Page,
                 json: format!(r#"{{"totalSize":{count},"done":true,"records":[]}}"#),
                 total_size: count,
                 next: None,
+                views: None,
             })
         }
         Shape::Groups(spec) => {
@@ -49,10 +52,10 @@ pub(crate) fn run(org: &Org, text: &str, options: &QueryOptions) -> Result<Page,
                 if n > 0 {
                     out.push(',');
                 }
-                push_group(&mut out, env.world, spec, group);
+                push_group(&mut out, &env, spec, group);
             }
             out.push_str("]}");
-            Ok(Page { json: out, total_size, next: None })
+            Ok(Page { json: out, total_size, next: None, views: None })
         }
         Shape::Rows(_) => {
             let mut found = rows(env.world, &plan, None);
@@ -66,7 +69,9 @@ pub(crate) fn run(org: &Org, text: &str, options: &QueryOptions) -> Result<Page,
             });
             let total = found.len();
             found.truncate(size);
-            page(&env, &org.cursors, options, &plan, &found, total, next)
+            let views = Views::of(&query, plan.source.object, &found);
+            let page = page(&env, &org.cursors, options, &plan, &found, total, next)?;
+            Ok(Page { views, ..page })
         }
     }
 }
@@ -118,7 +123,7 @@ fn page<'a>(
         writer.record(&mut out, plan, fields, *record);
     }
     out.push_str("]}");
-    Ok(Page { json: out, total_size, next })
+    Ok(Page { json: out, total_size, next, views: None })
 }
 
 /// The records of a plan in their order, from its offset to its limit. With a child's reference field and a parent,
@@ -213,6 +218,10 @@ pub(crate) fn calendar(schema: &Schema, store: &Store, options: &QueryOptions) -
         && (1..=12).contains(&month)
     {
         calendar.fiscal_month = month;
+    }
+    calendar.currencies = Currencies::of(schema, store, options.user);
+    if let Some(currencies) = &calendar.currencies {
+        calendar.people.currency.clone_from(&currencies.corporate);
     }
     calendar.fiscal_named_by_start =
         text("Organization", None, "UsesStartDateAsFiscalYearName").as_deref() == Some("true");

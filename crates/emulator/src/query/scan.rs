@@ -1,5 +1,6 @@
 //! Which rows to look at: a lookup by id, a range of ids, an index, or the whole table.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use super::expr::{At, Expr, Record, Source, World};
@@ -30,8 +31,19 @@ pub(crate) fn scan<'a>(
     let Some(table) = world.store.table(source.object) else { return };
     let object = source.object;
     let mut offer = |id: RecordId, row: &'a std::sync::Arc<crate::store::Row>| {
-        let record = Record { object, id, row };
-        if filter.matches(&|expr| world.eval(source, record, expr)) { found(record) } else { ControlFlow::Continue(()) }
+        let test = |row: &std::sync::Arc<crate::store::Row>| {
+            let (world, record): (World<'_>, _) = (world, Record { object, id, row });
+            filter.matches(&|expr| world.eval(source, record, expr))
+        };
+        // A row that is made when it is looked at is made for the test alone: most are looked at no more.
+        let keep = match filter {
+            Filter::All => true,
+            _ => match row.here() {
+                Cow::Borrowed(_) => test(row),
+                Cow::Owned(made) => test(&std::sync::Arc::new(made)),
+            },
+        };
+        if keep { found(Record { object, id, row }) } else { ControlFlow::Continue(()) }
     };
     match access(world, source, filter, all) {
         Access::Ids(ids) | Access::Index(_, ids) => {

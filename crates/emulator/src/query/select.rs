@@ -81,6 +81,9 @@ pub(crate) fn select<'q>(
             }
             SelectItem::Function(function, alias) => {
                 let scalar = scalar(resolver, env.calendar, function)?;
+                if matches!(scalar.expr, Expr::Arithmetic(_)) {
+                    return Err(malformed(resolver.text, function.span, "FORMULA() is allowed in WHERE only"));
+                }
                 if matches!(scalar.expr, Expr::DateFn { .. }) {
                     let message = format!("{} must be grouped to be selected", function.name.text);
                     return Err(malformed(resolver.text, function.span, message));

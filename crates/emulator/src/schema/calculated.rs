@@ -4,6 +4,8 @@
 //! <https://help.salesforce.com/s/articleView?id=platform.customize_functions.htm>,
 //! <https://help.salesforce.com/s/articleView?id=platform.fields_about_roll_up_summary_fields.htm>
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
 use super::{Field, FieldType};
 
 /// Longest text that a formula field gives, characters: `length` of a text formula's describe.
@@ -175,5 +177,80 @@ impl Field {
         self.calculated = true;
         (self.createable, self.updateable, self.permissionable) = (false, false, true);
         (self.defaulted_on_create, self.default_value) = (false, None);
+    }
+}
+
+/// What the facts of a field keep of its formula (besides the text, which is its `formula`) or its summary:
+/// `blanks=zero`, `summary=sum,Child__c,Parent__c,Amount__c;Status__c,equals,Open`.
+pub(super) fn attributes(field: &Field) -> Option<String> {
+    if let Some(formula) = &field.formula {
+        return Some(format!("blanks={}", if formula.blanks == Blanks::Zero { "zero" } else { "empty" }));
+    }
+    let summary = field.summary.as_ref()?;
+    let (operation, summed) = (summary.operation.name(), summary.field.as_deref().unwrap_or_default());
+    let mut text = format!("summary={operation},{},{},{summed}", summary.child, summary.foreign_key);
+    for filter in &summary.filters {
+        let value = utf8_percent_encode(&filter.value, NON_ALPHANUMERIC);
+        text.push_str(&format!(";{},{},{value}", filter.field, filter.operation.name()));
+    }
+    Some(text)
+}
+
+/// Reads what [`attributes`] wrote. The field's `calculatedFormula` has been read before.
+pub(super) fn read_attribute(field: &mut Field, key: &str, value: &str) -> Result<(), String> {
+    let wrong = || format!("`{value}` is no {key}");
+    if key == "blanks" {
+        let source = field.calculated_formula.clone().ok_or("`blanks` without a formula")?;
+        let blanks = if value == "empty" { Blanks::Empty } else { Blanks::Zero };
+        field.formula = Some(Formula { source, blanks });
+        return Ok(());
+    }
+    let mut parts = value.split(';');
+    let mut words = parts.next().unwrap_or_default().split(',');
+    let mut word = || words.next().map(str::to_owned);
+    let (Some(operation), Some(child), Some(foreign_key), Some(summed)) = (word(), word(), word(), word()) else {
+        return Err(wrong());
+    };
+    let filters = parts.map(|part| {
+        let mut words = part.splitn(3, ',');
+        let (field, operation, value) = (words.next()?, words.next()?, words.next()?);
+        let value = percent_decode_str(value).decode_utf8().ok()?.into_owned();
+        Some(RollUpFilter { field: field.to_owned(), operation: FilterOperation::from_name(operation)?, value })
+    });
+    field.summary = Some(RollUp {
+        operation: RollUpOperation::from_name(&operation).ok_or_else(wrong)?,
+        child,
+        foreign_key,
+        field: (!summed.is_empty()).then_some(summed),
+        filters: filters.collect::<Option<Vec<_>>>().ok_or_else(wrong)?,
+    });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{NameField, ObjectType, facts};
+
+    #[test]
+    fn formulas_and_summaries_survive_the_facts() {
+        let filter =
+            |operation, value: &str| RollUpFilter { field: "Status__c".into(), operation, value: value.into() };
+        let rule = RollUp {
+            operation: RollUpOperation::Max,
+            child: "Item__c".into(),
+            foreign_key: "Order__c".into(),
+            field: Some("Day__c".into()),
+            filters: vec![filter(FilterOperation::Equals, "a, \"b\" | c; d"), filter(FilterOperation::NotEqual, "")],
+        };
+        let count = RollUp { operation: RollUpOperation::Count, field: None, filters: Vec::new(), ..rule.clone() };
+        let object = ObjectType::custom("Order__c", "Order", "Orders", *b"a09", NameField::Text)
+            .with(Field::formula("A__c", "A", FieldType::String, 0, "Name & \"x y\"", Blanks::Empty))
+            .with(Field::formula("B__c", "B", FieldType::Percent, 3, "1", Blanks::Zero))
+            .with(Field::roll_up("C__c", "C", FieldType::Date, 0, 0, rule))
+            .with(Field::roll_up("D__c", "D", FieldType::Double, 18, 0, count));
+        let text = facts::render(&object, "");
+        assert_eq!(facts::parse(&text).unwrap().fields, object.fields, "{text}");
+        assert!(facts::parse(&text.replace("summary=max", "summary=most")).is_err());
     }
 }

@@ -263,6 +263,7 @@ fn read_field(name: &str, ty: &str, label: &str, attributes: &str) -> Result<Fie
         match key {
             "to" => field.reference_to = list(value),
             "bytes" => field.byte_length = value.parse().map_err(|_| format!("`{value}` is no number"))?,
+            "blanks" | "summary" => super::calculated::read_attribute(&mut field, key, value)?,
             "order" => field.relationship_order = Some(value.parse().map_err(|_| format!("`{value}` is no number"))?),
             _ => {
                 let (_, text) =
@@ -386,6 +387,7 @@ fn render_field(out: &mut String, field: &Field) {
             }
         }
     }
+    attributes.extend(super::calculated::attributes(field));
     if field.byte_length != base.byte_length {
         attributes.push(format!("bytes={}", field.byte_length));
     }

@@ -1,7 +1,10 @@
 //! Accounts, with deep hierarchies.
 
+use std::sync::Arc;
+
 use super::sheet::columns;
 use super::{AddressColumns, EXTREMES, Making, live, objects, one, pattern, phone};
+use crate::store::Maker;
 use crate::{ApiError, Org, Value};
 
 columns!(AccountColumns {
@@ -42,12 +45,12 @@ const CHAIN: u64 = 14;
 /// The largest number of eighteen digits.
 const EIGHTEEN_DIGITS: i64 = 999_999_999_999_999_999;
 
-pub(super) fn fill(making: &Making, org: &mut Org) -> Result<(), ApiError> {
+pub(super) fn fill(making: &Arc<Making>, org: &mut Org) -> Result<Arc<Maker>, ApiError> {
     let sheet = making.sheet(org, "Account")?;
     let c = AccountColumns::of(&sheet)?;
     let billing = AddressColumns::of(&sheet, "Billing")?;
     let shipping = AddressColumns::of(&sheet, "Shipping")?;
-    making.each(org, &sheet, making.counts.accounts, |sheet, _, place| {
+    let maker = making.each(org, &sheet, making.counts.accounts, move |making, sheet, place| {
         let rng = &mut making.rng(sheet, place);
         let language = making.words.language(rng);
         let name = match rng.below(40) {
@@ -139,5 +142,5 @@ pub(super) fn fill(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         let audit = making.audit(place, making.counts.accounts, rng);
         Some(audit)
     });
-    Ok(())
+    Ok(maker)
 }

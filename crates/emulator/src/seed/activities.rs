@@ -1,9 +1,12 @@
 //! Tasks and events.
 
+use std::sync::Arc;
+
 use super::rng::Rng;
 use super::sales::day;
 use super::sheet::columns;
-use super::{AGE, DAY, Making, SECOND};
+use super::{AGE, Accounts, DAY, Making, SECOND};
+use crate::store::Maker;
 use crate::{ApiError, Org, RecordId, Value};
 
 columns!(TaskColumns {
@@ -27,15 +30,15 @@ columns!(TaskColumns {
     reminder_set = "IsReminderSet",
 });
 
-pub(super) fn tasks(making: &Making, org: &mut Org) -> Result<(), ApiError> {
+pub(super) fn tasks(making: &Arc<Making>, org: &mut Org, accounts: Arc<Accounts>) -> Result<Arc<Maker>, ApiError> {
     let sheet = making.sheet(org, "Task")?;
     let c = TaskColumns::of(&sheet)?;
-    making.each(org, &sheet, making.counts.tasks, |sheet, org, place| {
+    let maker = making.each(org, &sheet, making.counts.tasks, move |making, sheet, place| {
         let rng = &mut making.rng(sheet, place);
         let (who, what) = about(making, rng);
         sheet.link(c.who, who);
         sheet.link(c.what, what);
-        sheet.link(c.account, making.account_of(org, what).or_else(|| making.account_of(org, who)));
+        sheet.link(c.account, accounts.of_record(what).or_else(|| accounts.of_record(who)));
         sheet.text(c.subject, making.sentence(&making.words.subject, rng));
         let audit = making.audit(place, making.counts.tasks, rng);
         if rng.chance(85) {
@@ -70,7 +73,7 @@ pub(super) fn tasks(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         }
         Some(audit)
     });
-    Ok(())
+    Ok(maker)
 }
 
 /// Whom and what an activity is about. A lead stands alone: with one there is no `WhatId`.
@@ -106,16 +109,16 @@ columns!(EventColumns {
     private = "IsPrivate",
 });
 
-pub(super) fn events(making: &Making, org: &mut Org) -> Result<(), ApiError> {
+pub(super) fn events(making: &Arc<Making>, org: &mut Org, accounts: Arc<Accounts>) -> Result<Arc<Maker>, ApiError> {
     const MINUTE: i64 = 60 * SECOND;
     let sheet = making.sheet(org, "Event")?;
     let c = EventColumns::of(&sheet)?;
-    making.each(org, &sheet, making.counts.events, |sheet, org, place| {
+    let maker = making.each(org, &sheet, making.counts.events, move |making, sheet, place| {
         let rng = &mut making.rng(sheet, place);
         let (who, what) = about(making, rng);
         sheet.link(c.who, who);
         sheet.link(c.what, what);
-        sheet.link(c.account, making.account_of(org, what).or_else(|| making.account_of(org, who)));
+        sheet.link(c.account, accounts.of_record(what).or_else(|| accounts.of_record(who)));
         sheet.text(c.subject, making.sentence(&making.words.subject, rng));
         if rng.one_in(2) {
             let language = making.words.language(rng);
@@ -148,5 +151,5 @@ pub(super) fn events(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         let audit = making.audit(place, making.counts.events, rng);
         Some(audit)
     });
-    Ok(())
+    Ok(maker)
 }

@@ -1,11 +1,14 @@
 //! Contacts, with chains of superiors.
 
+use std::sync::Arc;
+
 use jiff::civil::{Date, date};
 
 use super::rng::Rng;
 use super::sheet::columns;
 use super::{AddressColumns, Making, live, one, pattern, person, phone, whole_second};
 use crate::schema::LONG_TEXT;
+use crate::store::Maker;
 use crate::{ApiError, Org, Value};
 
 columns!(ContactColumns {
@@ -47,13 +50,13 @@ const LONG_BIOGRAPHIES: u64 = 4;
 const DAYS: [Date; 6] =
     [date(1700, 1, 1), date(4000, 12, 31), date(1900, 2, 28), date(2000, 2, 29), date(1752, 9, 3), date(1969, 12, 31)];
 
-pub(super) fn fill(making: &Making, org: &mut Org) -> Result<(), ApiError> {
+pub(super) fn fill(making: &Arc<Making>, org: &mut Org) -> Result<Arc<Maker>, ApiError> {
     let sheet = making.sheet(org, "Contact")?;
     let c = ContactColumns::of(&sheet)?;
     let mailing = AddressColumns::of(&sheet, "Mailing")?;
     let other = AddressColumns::of(&sheet, "Other")?;
     let long = making.long_text(LONG_TEXT as usize);
-    making.each(org, &sheet, making.counts.contacts, |sheet, _, place| {
+    let maker = making.each(org, &sheet, making.counts.contacts, move |making, sheet, place| {
         let rng = &mut making.rng(sheet, place);
         let language = making.words.language(rng);
         if rng.chance(96) {
@@ -143,7 +146,7 @@ pub(super) fn fill(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         let audit = making.audit(place, making.counts.contacts, rng);
         Some(audit)
     });
-    Ok(())
+    Ok(maker)
 }
 
 fn birthdate(place: u64, rng: &mut Rng) -> Option<Date> {

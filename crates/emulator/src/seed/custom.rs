@@ -1,9 +1,12 @@
 //! Records of the custom objects.
 
+use std::sync::Arc;
+
 use super::sales::day;
 use super::sheet::columns;
 use super::{DAY, EXTREMES, Making, live, one, phone};
 use crate::schema::{LONG_TEXT, format_auto_number};
+use crate::store::Maker;
 use crate::{ApiError, Org, Value};
 
 columns!(ShipmentColumns {
@@ -45,16 +48,17 @@ columns!(NoteColumns {
     external_id = "Ext_Id__c",
 });
 
-pub(super) fn fill(making: &Making, org: &mut Org) -> Result<(), ApiError> {
+pub(super) fn fill(making: &Arc<Making>, org: &mut Org) -> Result<(), ApiError> {
     shipments(making, org)?;
     lines(making, org)?;
-    notes(making, org)
+    notes(making, org)?;
+    Ok(())
 }
 
-fn shipments(making: &Making, org: &mut Org) -> Result<(), ApiError> {
+fn shipments(making: &Arc<Making>, org: &mut Org) -> Result<Arc<Maker>, ApiError> {
     let sheet = making.sheet(org, "Shipment__c")?;
     let c = ShipmentColumns::of(&sheet)?;
-    making.each(org, &sheet, making.counts.shipments, |sheet, _, place| {
+    let maker = making.each(org, &sheet, making.counts.shipments, move |making, sheet, place| {
         let rng = &mut making.rng(sheet, place);
         sheet.text(c.name, format_auto_number("SHP-{000000}", place + 1));
         sheet.link(c.owner, Some(making.any_owner(rng)));
@@ -85,17 +89,17 @@ fn shipments(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         }
         Some(audit)
     });
-    Ok(())
+    Ok(maker)
 }
 
-fn lines(making: &Making, org: &mut Org) -> Result<(), ApiError> {
+fn lines(making: &Arc<Making>, org: &mut Org) -> Result<(), ApiError> {
     let sheet = making.sheet(org, "Shipment_Line__c")?;
     let c = LineColumns::of(&sheet)?;
     let shipments = making.counts.shipments;
     if shipments == 0 {
         return Ok(());
     }
-    making.each(org, &sheet, making.counts.lines, |sheet, _, place| {
+    making.each(org, &sheet, making.counts.lines, move |making, sheet, place| {
         let rng = &mut making.rng(sheet, place);
         sheet.text(c.name, one(&making.words.product, rng));
         // Two lines a shipment on average, some with many.
@@ -115,11 +119,11 @@ fn lines(making: &Making, org: &mut Org) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn notes(making: &Making, org: &mut Org) -> Result<(), ApiError> {
+fn notes(making: &Arc<Making>, org: &mut Org) -> Result<Arc<Maker>, ApiError> {
     let sheet = making.sheet(org, "Product_Note__c")?;
     let c = NoteColumns::of(&sheet)?;
     let long = making.long_text(LONG_TEXT as usize);
-    making.each(org, &sheet, making.counts.notes, |sheet, _, place| {
+    let maker = making.each(org, &sheet, making.counts.notes, move |making, sheet, place| {
         let rng = &mut making.rng(sheet, place);
         let id = sheet.id(place);
         sheet.link(c.owner, Some(making.any_owner(rng)));
@@ -155,5 +159,5 @@ fn notes(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         let audit = making.audit(place, making.counts.notes, rng);
         Some(audit)
     });
-    Ok(())
+    Ok(maker)
 }

@@ -20,12 +20,14 @@ mod tests;
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use rng::Rng;
 use sheet::{Audit, Sheet};
 use words::{Language, Words};
 
 use crate::schema::{FieldId, Schema};
-use crate::store::{Binned, Row};
+use crate::store::{Binned, Maker, Row};
 use crate::{ApiError, Millis, Org, RecordId};
 
 /// What to fill an org with.
@@ -54,6 +56,8 @@ const INACTIVE: u64 = 3;
 /// Most threads that make records, and the fewest records worth one.
 const THREADS_MAX: usize = 16;
 const PLACES_MIN: u64 = 2_000;
+/// Objects with more records than this are made when they are looked at.
+const AT_ONCE_MAX: u64 = 20_000;
 const SECOND: Millis = 1_000;
 const DAY: Millis = 24 * 60 * 60 * SECOND;
 /// How long the org has been in use.
@@ -70,6 +74,10 @@ impl Seed {
     ///
     /// `INVALID_TYPE` when the org has records already, or when its schema lacks an object or field of the seed.
     pub fn fill(&self, org: &mut Org, now: Millis) -> Result<(), ApiError> {
+        self.fill_with(org, now, AT_ONCE_MAX)
+    }
+
+    fn fill_with(&self, org: &mut Org, now: Millis, at_once_max: u64) -> Result<(), ApiError> {
         if org.store.tables().any(|(_, table)| !table.is_empty()) {
             return Err(ApiError::new("INVALID_TYPE", "the org has records already: only an empty org can be seeded"));
         }
@@ -80,22 +88,26 @@ impl Seed {
         let instance = instance_of(org.settings.admin_id);
         objects::add(&mut schema, instance, now);
         org.schema = Arc::new(schema);
-        let making = Making {
+        let making = Arc::new(Making {
             seed: self.number,
             now: now - now.rem_euclid(SECOND),
             instance,
             admin: org.settings.admin_id,
             words: Words::get(),
             counts: Counts::of(self.contacts),
-        };
+            at_once_max,
+        });
         people::fill(&making, org)?;
         accounts::fill(&making, org)?;
-        contacts::fill(&making, org)?;
-        sales::opportunities(&making, org)?;
-        sales::cases(&making, org)?;
+        let contacts = contacts::fill(&making, org)?;
+        let opportunities = sales::opportunities(&making, org)?;
+        let of_contacts = Accounts::of(&org.schema, &[("Contact", &contacts)]);
+        let cases = sales::cases(&making, org, of_contacts)?;
         sales::leads(&making, org)?;
-        activities::tasks(&making, org)?;
-        activities::events(&making, org)?;
+        let all = [("Contact", &contacts), ("Opportunity", &opportunities), ("Case", &cases)];
+        let accounts = Accounts::of(&org.schema, &all);
+        activities::tasks(&making, org, Arc::clone(&accounts))?;
+        activities::events(&making, org, accounts)?;
         custom::fill(&making, org)
     }
 }
@@ -150,6 +162,8 @@ struct Making {
     admin: RecordId,
     words: &'static Words,
     counts: Counts,
+    /// Objects with at most so many records are made at once.
+    at_once_max: u64,
 }
 
 /// Whether the record at this place is in the recycle bin.
@@ -171,37 +185,48 @@ impl Making {
         Rng::of(self.seed, u64::from(sheet.object.0), place)
     }
 
-    /// Makes the records of one object, on all processors: `make` fills the sheet for one place. It sees the objects
-    /// that were made before. Numbers of auto-number fields are those of the places, from 1.
-    fn each<F>(&self, org: &mut Org, sheet: &Sheet, count: u64, make: F)
+    /// Fills the table of one object. `make` fills the sheet for one place, from nothing but the seed and the place.
+    /// Numbers of auto-number fields are those of the places, from 1. Small objects are made at once, on all
+    /// processors; of large ones only what is in the recycle bin: the rest is made when it is looked at.
+    fn each<F>(self: &Arc<Self>, org: &mut Org, sheet: &Sheet, count: u64, make: F) -> Arc<Maker>
     where
-        F: Fn(&mut Sheet, &Org, u64) -> Option<Audit> + Sync,
+        F: Fn(&Making, &mut Sheet, u64) -> Option<Audit> + Send + Sync + 'static,
     {
+        let rule = Arc::new(Rule { making: Arc::clone(self), make, sheets: Mutex::default(), template: sheet.clone() });
+        let maker = {
+            let rule = Arc::clone(&rule);
+            Arc::new(Maker::new(org.store.held(), move |place| rule.make(place).0))
+        };
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX) as u64;
         let share = count.div_ceil(threads).max(PLACES_MIN);
-        let part = |org: &Org, from: u64| {
-            let mut sheet = sheet.clone();
+        let at_once = count <= self.at_once_max;
+        let part = |from: u64| {
             let places = from..(from + share).min(count);
-            let mut made: Vec<(RecordId, Arc<Row>)> = Vec::with_capacity(places.clone().count());
+            let mut made: Vec<(RecordId, Arc<Row>)> = Vec::with_capacity((places.end - places.start) as usize);
             let mut deleted = Vec::new();
             for place in places {
-                let Some(audit) = make(&mut sheet, org, place) else { continue };
-                let (id, row) = sheet.take(place + 1, &audit);
+                let id = sheet.id(place);
+                let row = match u32::try_from(place) {
+                    Ok(place) if !at_once && !in_bin(place.into()) => Row::seeded(&maker, place),
+                    _ => {
+                        let (packed, at) = rule.make(place);
+                        deleted.extend(at.map(|at| (id, at)));
+                        Row::from_packed(packed)
+                    }
+                };
                 made.push((id, Arc::new(row)));
-                deleted.extend(audit.deleted.map(|at| (id, at)));
             }
             (made, deleted)
         };
-        let reading: &Org = org;
         let parts: Vec<_> = std::thread::scope(|scope| {
             let part = &part;
             let started: Vec<_> =
-                (0..count).step_by(share as usize).map(|from| scope.spawn(move || part(reading, from))).collect();
-            let part = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {
+                (0..count).step_by(share as usize).map(|from| scope.spawn(move || part(from))).collect();
+            let finished = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {
                 Ok(part) => part,
                 Err(panic) => std::panic::resume_unwind(panic),
             };
-            started.into_iter().map(part).collect()
+            started.into_iter().map(finished).collect()
         });
         let (mut rows, mut bin) = (Vec::with_capacity(count as usize), Vec::new());
         for (made, deleted) in parts {
@@ -210,14 +235,10 @@ impl Making {
                 bin.push((id, Binned { at, group: org.store.next_group(&[(sheet.object, id)]), root: true }));
             }
         }
-        let numbered: Vec<FieldId> = org
-            .schema
-            .object(sheet.object)
-            .enumerate()
-            .filter(|(_, f)| f.auto_number)
-            .map(|(field, _)| field)
-            .collect();
+        let facts = org.schema.object(sheet.object);
+        let numbered: Vec<FieldId> = facts.enumerate().filter(|(_, f)| f.auto_number).map(|(id, _)| id).collect();
         org.store.table_mut(sheet.object).fill(rows, bin, count, &numbered);
+        maker
     }
 
     fn id(&self, prefix: &[u8; 3], place: u64) -> RecordId {
@@ -251,18 +272,6 @@ impl Making {
         let at = rng.below(self.counts.users).min(rng.below(self.counts.users));
         // Users are not deleted in Salesforce.
         self.id(b"005", at)
-    }
-
-    /// The account that this record is, or belongs to.
-    fn account_of(&self, org: &Org, record: Option<RecordId>) -> Option<RecordId> {
-        let record = record?;
-        let object = org.schema.by_prefix(record.prefix())?;
-        let facts = org.schema.object(object);
-        if facts.name == "Account" {
-            return Some(record);
-        }
-        let (field, _) = facts.field("AccountId")?;
-        org.store.live(object, record)?.get_ref(field).to_value().as_id()
     }
 
     /// When the record at this place of so many was made and changed. Records are made in the order of their ids,
@@ -339,6 +348,63 @@ impl Making {
         let number = rng.below(100_000).to_string();
         rng.pick(of).copied().unwrap_or_default().replace('%', &number)
     }
+}
+
+/// What makes the rows of one object: on any thread, with a sheet of its own.
+struct Rule<F> {
+    making: Arc<Making>,
+    make: F,
+    /// Sheets that nobody is using.
+    sheets: Mutex<Vec<Sheet>>,
+    template: Sheet,
+}
+
+impl<F: Fn(&Making, &mut Sheet, u64) -> Option<Audit>> Rule<F> {
+    /// The packed row of a place, and when it went to the recycle bin.
+    fn make(&self, place: u64) -> (Vec<u8>, Option<Millis>) {
+        let mut sheet = self.sheets.lock().pop().unwrap_or_else(|| self.template.clone());
+        let made = match (self.make)(&self.making, &mut sheet, place) {
+            Some(audit) => (sheet.take(place + 1, &audit), audit.deleted),
+            None => (Vec::new(), None),
+        };
+        self.sheets.lock().push(sheet);
+        made
+    }
+}
+
+/// Objects whose records belong to an account: as they were seeded, whatever has become of them.
+struct Accounts(Vec<([u8; 3], FieldId, Arc<Maker>)>);
+
+impl Accounts {
+    fn of(schema: &Schema, makers: &[(&str, &Arc<Maker>)]) -> Arc<Self> {
+        let known = |(name, maker): &(&str, &Arc<Maker>)| {
+            let (_, facts) = schema.find(name)?;
+            let (field, _) = facts.field("AccountId")?;
+            Some((facts.key_prefix?, field, Arc::clone(maker)))
+        };
+        Arc::new(Self(makers.iter().filter_map(known).collect()))
+    }
+
+    /// The account that this record is, or belongs to.
+    fn of_record(&self, record: Option<RecordId>) -> Option<RecordId> {
+        let record = record?;
+        if &record.prefix() == b"001" {
+            return Some(record);
+        }
+        let (_, field, maker) = self.0.iter().find(|(prefix, ..)| *prefix == record.prefix())?;
+        Row::from_packed(maker.make(place_of(record))).get_ref(*field).to_value().as_id()
+    }
+}
+
+/// The place of a record that [`Making::id`] named.
+fn place_of(id: RecordId) -> u64 {
+    let digit = |byte: &u8| match byte {
+        b'0'..=b'9' => byte - b'0',
+        b'A'..=b'Z' => byte - b'A' + 10,
+        _ => byte.saturating_sub(b'a') + 36,
+    };
+    let number = id.as_bytes()[6..].iter().fold(0_u64, |number, byte| number * 62 + u64::from(digit(byte)));
+    number.saturating_sub(1)
 }
 
 fn whole_second(ms: Millis) -> Millis {

@@ -1,5 +1,7 @@
 //! Opportunities, cases and leads.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -7,8 +9,9 @@ use rust_decimal::Decimal;
 
 use super::rng::Rng;
 use super::sheet::columns;
-use super::{AddressColumns, DAY, Making, live, one, people, person, phone, whole_second};
+use super::{Accounts, AddressColumns, DAY, Making, live, one, people, person, phone, whole_second};
 use crate::dml::{STAGES, expected_revenue};
+use crate::store::Maker;
 use crate::{ApiError, Millis, Org, Value};
 
 columns!(OpportunityColumns {
@@ -38,10 +41,10 @@ columns!(OpportunityColumns {
 /// Amounts at the edges of eighteen digits, in cents.
 const AMOUNTS: [i64; 6] = [999_999_999_999_999_999, -999_999_999_999_999_999, 0, 1, -1, 123_456_789_012_345_678];
 
-pub(super) fn opportunities(making: &Making, org: &mut Org) -> Result<(), ApiError> {
+pub(super) fn opportunities(making: &Arc<Making>, org: &mut Org) -> Result<Arc<Maker>, ApiError> {
     let sheet = making.sheet(org, "Opportunity")?;
     let c = OpportunityColumns::of(&sheet)?;
-    making.each(org, &sheet, making.counts.opportunities, |sheet, _, place| {
+    let maker = making.each(org, &sheet, making.counts.opportunities, move |making, sheet, place| {
         let rng = &mut making.rng(sheet, place);
         if rng.chance(97) {
             sheet.link(c.account, making.any_account(rng));
@@ -53,7 +56,7 @@ pub(super) fn opportunities(making: &Making, org: &mut Org) -> Result<(), ApiErr
         if rng.one_in(4) {
             sheet.text(c.description, making.remark(rng));
         }
-        let Some(&(stage, probability, closed, won, category, category_name)) = rng.pick(STAGES) else { return None };
+        let &(stage, probability, closed, won, category, category_name) = rng.pick(STAGES)?;
         sheet.text(c.stage, stage);
         sheet.number(c.probability, probability);
         sheet.flag(c.closed, closed);
@@ -91,7 +94,7 @@ pub(super) fn opportunities(making: &Making, org: &mut Org) -> Result<(), ApiErr
         sheet.link(c.owner, Some(making.any_owner(rng)));
         Some(audit)
     });
-    Ok(())
+    Ok(maker)
 }
 
 columns!(CaseColumns {
@@ -113,18 +116,18 @@ columns!(CaseColumns {
     owner = "OwnerId",
 });
 
-pub(super) fn cases(making: &Making, org: &mut Org) -> Result<(), ApiError> {
+pub(super) fn cases(making: &Arc<Making>, org: &mut Org, accounts: Arc<Accounts>) -> Result<Arc<Maker>, ApiError> {
     let sheet = making.sheet(org, "Case")?;
     let c = CaseColumns::of(&sheet)?;
     let statuses = ["New", "Working", "Escalated", "Closed", "Closed"];
-    making.each(org, &sheet, making.counts.cases, |sheet, org, place| {
+    let maker = making.each(org, &sheet, making.counts.cases, move |making, sheet, place| {
         let rng = &mut making.rng(sheet, place);
         sheet.text(c.number, format!("{:08}", place + 1));
         // Usually the contact's account; sometimes another.
         let contact = rng.chance(90).then(|| making.any_contact(rng)).flatten();
         let other = rng.one_in(5).then(|| making.any_account(rng)).flatten();
         sheet.link(c.contact, contact);
-        sheet.link(c.account, other.or_else(|| making.account_of(org, contact)));
+        sheet.link(c.account, other.or_else(|| accounts.of_record(contact)));
         if place > 0 && rng.one_in(12) {
             sheet.link(c.parent, Some(making.id(b"500", live(place - 1))));
         }
@@ -154,7 +157,7 @@ pub(super) fn cases(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         sheet.link(c.owner, Some(owner));
         Some(audit)
     });
-    Ok(())
+    Ok(maker)
 }
 
 columns!(LeadColumns {
@@ -179,11 +182,11 @@ columns!(LeadColumns {
     owner = "OwnerId",
 });
 
-pub(super) fn leads(making: &Making, org: &mut Org) -> Result<(), ApiError> {
+pub(super) fn leads(making: &Arc<Making>, org: &mut Org) -> Result<Arc<Maker>, ApiError> {
     let sheet = making.sheet(org, "Lead")?;
     let c = LeadColumns::of(&sheet)?;
     let address = AddressColumns::of(&sheet, "")?;
-    making.each(org, &sheet, making.counts.leads, |sheet, _, place| {
+    let maker = making.each(org, &sheet, making.counts.leads, move |making, sheet, place| {
         let rng = &mut making.rng(sheet, place);
         let language = making.words.language(rng);
         let (first, last) = person(language, rng);
@@ -229,7 +232,7 @@ pub(super) fn leads(making: &Making, org: &mut Org) -> Result<(), ApiError> {
         let audit = making.audit(place, making.counts.leads, rng);
         Some(audit)
     });
-    Ok(())
+    Ok(maker)
 }
 
 /// The day of an instant, in UTC.

@@ -137,12 +137,13 @@ impl Sheet {
     /// Puts the record into the store and starts the next one.
     pub(super) fn put(&mut self, store: &mut Store, audit: &Audit) {
         let number = store.table_mut(self.object).next_number();
-        let (id, row) = self.take(number, audit);
+        let id = RecordId::new(self.prefix, self.instance, number);
+        let row = Row::from_packed(self.take(number, audit));
         store.table_mut(self.object).put(id, row);
     }
 
-    /// Takes the finished record, the `number`-th of its object, and starts the next one.
-    pub(super) fn take(&mut self, number: u64, audit: &Audit) -> (RecordId, Row) {
+    /// Takes the finished record, the `number`-th of its object, packed, and starts the next one.
+    pub(super) fn take(&mut self, number: u64, audit: &Audit) -> Vec<u8> {
         let id = RecordId::new(self.prefix, self.instance, number);
         let deleted = audit.deleted;
         let values = [
@@ -160,8 +161,8 @@ impl Sheet {
             }
         }
         let filled = self.values.iter().enumerate().map(|(at, value)| (FieldId(at as u16), value));
-        let row = Row::pack(filled);
+        let packed = Row::pack(filled);
         self.values.clone_from_slice(&self.defaults);
-        (id, row)
+        packed
     }
 }

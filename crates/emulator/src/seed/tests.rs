@@ -37,6 +37,93 @@ fn the_same_number_gives_the_same_org() {
     assert!(first != dump(&seeded(6, 300)), "another number gave the same org");
 }
 
+fn made_when_looked_at(number: u64, contacts: u64) -> Org {
+    let mut org = Org::default();
+    Seed { number, contacts }.fill_with(&mut org, NOW, 0).unwrap();
+    org
+}
+
+#[test]
+fn rows_that_are_made_when_they_are_looked_at_are_the_same() {
+    let mut org = made_when_looked_at(5, 300);
+    assert_eq!(org.store.held_now(), 0, "nothing was looked at");
+    let all = dump(&seeded(5, 300));
+    assert!(dump(&org) == all);
+    let held = org.store.held_now();
+    assert!(held > 500, "{held}");
+    org.store.trim();
+    assert_eq!(org.store.held_now(), 0);
+    assert!(dump(&org) == all, "and again");
+    // A row that somebody keeps stays held, and stays what it is.
+    let (contact, _) = org.schema.find("Contact").unwrap();
+    let kept = Arc::clone(org.store.table(contact).unwrap().rows().next().unwrap().1);
+    org.store.trim();
+    assert_eq!(org.store.held_now(), 1);
+    let copy = crate::store::Store::from_image(org.store.image());
+    let copied = copy.table(contact).unwrap().rows().next().unwrap().1;
+    assert!(*kept == **copied);
+}
+
+#[test]
+fn rows_that_are_made_when_they_are_looked_at_behave_as_rows() {
+    let (mut lazy, mut plain) = (made_when_looked_at(3, 400), seeded(3, 400));
+    let (contact, facts) = lazy.schema.find("Contact").map(|(id, facts)| (id, Arc::clone(facts))).unwrap();
+    let key = facts.field("Ext_Id__c").unwrap().0;
+    let ids: Vec<RecordId> = plain.store.table(contact).unwrap().live_rows().map(|(id, _)| id).collect();
+    let value = plain.store.get(contact, ids[7]).unwrap().get(key);
+    for id in &ids {
+        let value = plain.store.get(contact, *id).unwrap().get(key);
+        assert_eq!(lazy.store.find_by(contact, key, &value), plain.store.find_by(contact, key, &value));
+    }
+    assert_eq!(lazy.store.held_now(), 0, "an index and its hits hold no row");
+    let context = WriteContext { now: NOW, user: lazy.settings.admin_id, origin: String::new(), all_or_none: false };
+    let text = |name: &str, text: &str| vec![(name.to_owned(), Input::Text(text.into()))];
+    let Value::Text(taken) = value else { panic!("{value:?}") };
+    let writes = || {
+        vec![
+            Write::Update { object: contact, id: ids[3], fields: text("Title", "Changed") },
+            Write::Delete { object: contact, id: ids[4] },
+            Write::HardDelete { object: contact, id: ids[5] },
+            Write::Create { object: contact, fields: text("LastName", "New") },
+            Write::Update { object: contact, id: ids[6], fields: text("Ext_Id__c", &taken) },
+            Write::Update { object: contact, id: ids[7], fields: text("Ext_Id__c", "other") },
+        ]
+    };
+    let results = lazy.write(&context, writes());
+    assert_eq!(results, plain.write(&context, writes()));
+    assert_eq!(results.iter().filter(|r| r.is_err()).count(), 1, "the key is taken: {results:?}");
+    lazy.store.trim();
+    assert!(dump(&lazy) == dump(&plain));
+    assert_eq!(lazy.store.table(contact).unwrap().live_len(), plain.store.table(contact).unwrap().live_len());
+    let options = crate::query::QueryOptions {
+        all: false,
+        now: NOW,
+        user: lazy.settings.admin_id,
+        version: 66,
+        batch_size: None,
+    };
+    lazy.store.trim();
+    for soql in [
+        "SELECT FIELDS(STANDARD) FROM Contact",
+        "SELECT Id, Name, Account.Name, Owner.Name FROM Contact WHERE Email != null AND Title LIKE '%r%'",
+        "SELECT Id, Who.Name, What.Name, AccountId FROM Task",
+    ] {
+        let csv = |org: &Org| {
+            let found = crate::query::select_bulk(org, soql, &options).unwrap();
+            let mut out = Vec::new();
+            found.write_rows(0..found.len(), b',', "\n", &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert!(csv(&lazy) == csv(&plain), "{soql}");
+        if soql.starts_with("SELECT FIELDS") {
+            assert_eq!(lazy.store.held_now(), 0, "a Bulk query holds no row");
+        }
+    }
+    let soql = "SELECT AccountId, COUNT(Id) FROM Contact GROUP BY AccountId ORDER BY AccountId";
+    let json = |org: &Org| crate::query::run(org, soql, &options).unwrap().json;
+    assert!(json(&lazy) == json(&plain));
+}
+
 #[test]
 fn proportions_are_kept() {
     let org = seeded(1, 1_000);

@@ -1,4 +1,5 @@
-//! The records that every org has: itself, its administrator, and the values of set-up that are records.
+//! The records that every org has: itself, its administrator, its standard price book, and the values of set-up that
+//! are records.
 
 use std::sync::Arc;
 
@@ -6,7 +7,7 @@ use crate::schema::FieldType;
 use crate::store::{Row, Values};
 use crate::{Millis, Org, RecordId, Value};
 
-/// Makes the administrator's and the organization's records where they are missing, and gives the administrator this
+/// Makes the records that every org has where they are missing, and gives the administrator this
 /// username.
 pub(crate) fn ensure_administrator(org: &mut Org, username: &str, now: Millis) {
     let (admin, org_id) = (org.settings.admin_id, org.settings.org_id);
@@ -40,6 +41,10 @@ pub(crate) fn ensure_administrator(org: &mut Org, username: &str, now: Millis) {
         ("TimeZoneSidKey", text("GMT")),
     ];
     make(org, "Organization", org_id, &organization, now);
+    let book =
+        [("Name", text("Standard Price Book")), ("IsActive", Value::Bool(true)), ("IsStandard", Value::Bool(true))];
+    let bytes = admin.as_bytes();
+    make(org, "Pricebook2", RecordId::new(*b"01s", [bytes[3], bytes[4]], 1), &book, now);
     crate::dml::ensure_lead_statuses(org, now);
     describe_organization(org);
 }

@@ -1,7 +1,7 @@
 //! The org in a file of the directory: written beside it and put in its place in one step, read when the directory is
 //! opened again.
 //!
-//! What is in the file is the business of [`crate::snapshot`]. A subscriber that had read everything goes on after a
+//! What is in the file is the business of [`crate::snapshot`], but for the Bulk jobs, which follow it. A subscriber that had read everything goes on after a
 //! clean stop, and to every other its replay id has expired, as after a real org's maintenance.
 
 use std::fs::File;
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{StartError, files};
 use crate::Millis;
+use crate::bulk::KeptJobs;
 use crate::events::Position;
 use crate::http::AppState;
 use crate::settings::Settings;
@@ -37,23 +38,34 @@ pub(super) fn load(dir: &Path, settings: &Settings) -> Result<Option<Restored>, 
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(StartError::File { path, source }),
     };
-    Snapshot::read(&mut BufReader::with_capacity(1 << 20, file), settings)
-        .map(Some)
-        .map_err(|source| StartError::File { path, source })
+    let mut file = BufReader::with_capacity(1 << 20, file);
+    let read = Snapshot::read(&mut file, settings).and_then(|mut restored| {
+        KeptJobs::read(&mut file)?.restore(&mut restored.org)?;
+        Ok(restored)
+    });
+    read.map(Some).map_err(|source| StartError::File { path, source })
 }
 
 /// Keeps the org in `dir`. It is held only while its rows are listed.
 fn save(dir: &Path, state: &AppState, clean: bool) -> Result<(), StartError> {
-    let snapshot = Snapshot::of(&state.org.read(), state.now(), clean);
+    let (snapshot, jobs) = {
+        let org = state.org.read();
+        (Snapshot::of(&org, state.now(), clean), KeptJobs::of(&org))
+    };
     let path = path(dir);
-    files::replace(&path, true, |file| snapshot.write(&mut BufWriter::with_capacity(1 << 20, file)))
-        .map_err(|source| StartError::File { path, source })
+    let write = |file: &mut File| {
+        let mut out = BufWriter::with_capacity(1 << 20, file);
+        snapshot.write(&mut out)?;
+        jobs.write(&mut out)
+    };
+    files::replace(&path, true, write).map_err(|source| StartError::File { path, source })
 }
 
 /// What shows that the org changed. A write to an object without change events goes unseen until the stop.
-fn mark(state: &AppState) -> (Position, Millis, usize) {
+fn mark(state: &AppState) -> (Position, Millis, usize, u64) {
     let org = state.org.read();
-    (org.events.position(), org.schema.last_modified(), org.store.tables().map(|(_, table)| table.len()).sum())
+    let rows = org.store.tables().map(|(_, table)| table.len()).sum();
+    (org.events.position(), org.schema.last_modified(), rows, org.jobs.mark())
 }
 
 /// Keeps the org now, whenever it has changed, and when `stop` is cancelled.

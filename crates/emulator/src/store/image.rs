@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use super::{Binned, Blobs, Row, Store, Table};
+use super::{Binned, Blobs, Held, Row, Store, Table};
 use crate::schema::{FieldId, ObjectId};
 use crate::{Millis, RecordId};
 
@@ -52,6 +52,7 @@ impl Store {
             tables: image.tables.into_iter().map(Table::from_image).collect(),
             groups: image.groups,
             purged_at: 0,
+            held: Held::default(),
             cascades: image.cascades.into_iter().collect::<HashMap<_, _>>(),
         }
     }
@@ -146,7 +147,7 @@ impl TableImage {
             let packed = row.packed();
             let len = u32::try_from(packed.len()).map_err(|_| invalid("a row is too long"))?;
             out.write_all(&len.to_le_bytes())?;
-            out.write_all(packed)?;
+            out.write_all(&packed)?;
         }
         Ok(())
     }

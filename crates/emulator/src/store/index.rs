@@ -15,10 +15,6 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn build<'a>(values: impl Iterator<Item = (RecordId, ValueRef<'a>)>) -> Self {
-        Self { entries: values.filter_map(|(id, value)| Some((key(value)?, id))).collect() }
-    }
-
     pub(super) fn insert(&mut self, id: RecordId, value: ValueRef<'_>) {
         if let Some(key) = key(value) {
             self.entries.insert((key, id));

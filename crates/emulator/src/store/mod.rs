@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::schema::{FieldId, ObjectId};
 use crate::{Millis, RecordId, Value};
@@ -12,12 +13,14 @@ mod blobs;
 mod change;
 mod image;
 mod index;
+mod maker;
 mod row;
 mod table;
 
 pub use blobs::Blobs;
 pub use change::{ChangeKind, RecordChange};
 pub use image::Image;
+pub(crate) use maker::{Held, Maker};
 pub use row::Row;
 pub(crate) use row::{Places, RawValue};
 pub(crate) use table::State;
@@ -33,7 +36,12 @@ pub struct Store {
     purged_at: Millis,
     /// Members of the deletes that took more than one record, by [`Binned::group`].
     cascades: HashMap<u64, Vec<(ObjectId, RecordId)>>,
+    held: Held,
 }
+
+/// Rows that may be held although they could be made again. Not a bound of Salesforce: it keeps the memory of an org
+/// of ten million records within a few gigabytes.
+pub const HELD_MAX: usize = 2_500_000;
 
 /// Values by field, for building a row.
 pub type Values = std::collections::BTreeMap<FieldId, Value>;
@@ -97,9 +105,31 @@ impl Store {
         members.iter().filter(|member| self.is_in_group(group, member)).copied().collect()
     }
 
+    /// How many rows are held although they could be made again.
+    #[cfg(test)]
+    pub(crate) fn held_now(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
     fn is_in_group(&self, group: u64, (object, id): &(ObjectId, RecordId)) -> bool {
         let binned = self.table(*object).and_then(|table| table.binned(*id));
         binned.is_some_and(|binned| binned.group == group)
+    }
+
+    /// The count of rows that are held although they could be made again.
+    pub(crate) fn held(&self) -> Held {
+        Arc::clone(&self.held)
+    }
+
+    /// Whether more rows are held than [`HELD_MAX`].
+    pub fn is_overfull(&self) -> bool {
+        self.held.load(Ordering::Relaxed) > HELD_MAX
+    }
+
+    /// Lets go of every row that can be made again, but for those that somebody else looks at.
+    pub fn trim(&mut self) {
+        let left = self.tables.iter_mut().map(Table::trim).sum();
+        self.held.store(left, Ordering::Relaxed);
     }
 
     /// Whether the recycle bin was last looked through more than an hour ago; says so once.

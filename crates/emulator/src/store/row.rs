@@ -6,20 +6,34 @@
 //! In the narrow form, which fits almost every record, a directory entry takes three bytes. A value is a tag byte and
 //! as few bytes as it needs, so that ten million records are thinkable.
 
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
+
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::Values;
+use super::{Maker, Values};
 use crate::id::INSTANCE;
 use crate::schema::FieldId;
 use crate::value::ValueRef;
 use crate::{RecordId, Value};
 
 /// A record: the values of its fields that are not null.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Row {
-    bytes: Box<[u8]>,
+    /// Empty until it is looked at, where it can be made.
+    bytes: OnceLock<Box<[u8]>>,
+    seed: Option<(Arc<Maker>, u32)>,
 }
+
+impl PartialEq for Row {
+    fn eq(&self, other: &Self) -> bool {
+        self.packed() == other.packed()
+    }
+}
+
+/// What a row is taken to have, bytes, before it is made.
+const LEN_GUESSED: usize = 400;
 
 const NARROW: u8 = 0;
 const WIDE: u8 = 1;
@@ -45,11 +59,11 @@ mod tag {
 impl Row {
     /// From values; nulls are left out.
     pub fn new(values: &Values) -> Self {
-        Self::pack(values.iter().map(|(field, value)| (*field, value)))
+        Self::from_packed(Self::pack(values.iter().map(|(field, value)| (*field, value))))
     }
 
-    /// From values in ascending order of their fields; nulls are left out.
-    pub(crate) fn pack<'a>(values: impl Iterator<Item = (FieldId, &'a Value)>) -> Self {
+    /// Packs values that are in ascending order of their fields; nulls are left out.
+    pub(crate) fn pack<'a>(values: impl Iterator<Item = (FieldId, &'a Value)>) -> Vec<u8> {
         let mut payload = Vec::with_capacity(256);
         let mut ends: Vec<(FieldId, usize)> = Vec::with_capacity(64);
         for (field, value) in values {
@@ -75,7 +89,50 @@ impl Row {
             }
         }
         bytes.extend(payload);
-        Self { bytes: bytes.into_boxed_slice() }
+        bytes
+    }
+
+    /// A row that is made when it is looked at.
+    pub(crate) fn seeded(maker: &Arc<Maker>, place: u32) -> Self {
+        Self { bytes: OnceLock::new(), seed: Some((Arc::clone(maker), place)) }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match (self.bytes.get(), &self.seed) {
+            (Some(bytes), _) => bytes,
+            (None, Some((maker, place))) => self.bytes.get_or_init(|| maker.make_to_hold(u64::from(*place))),
+            (None, None) => &[],
+        }
+    }
+
+    /// This row, or one made for this look alone: for readers of very many rows, who hold none of them.
+    pub(crate) fn here(&self) -> Cow<'_, Row> {
+        match (self.bytes.get(), &self.seed) {
+            (None, Some((maker, place))) => Cow::Owned(Row::from_packed(maker.make(u64::from(*place)))),
+            _ => Cow::Borrowed(self),
+        }
+    }
+
+    /// Makes it, if that has not been done.
+    pub(crate) fn hold(&self) {
+        self.bytes();
+    }
+
+    /// Lets go of what can be made again.
+    pub(super) fn forget(&mut self) {
+        if self.seed.is_some() {
+            self.bytes = OnceLock::new();
+        }
+    }
+
+    /// Whether it holds what could be made again.
+    pub(super) fn is_held(&self) -> bool {
+        self.seed.is_some() && self.bytes.get().is_some()
+    }
+
+    /// About how many bytes it has, without making it.
+    pub(crate) fn len_hint(&self) -> usize {
+        self.bytes.get().map_or(LEN_GUESSED, |bytes| bytes.len())
     }
 
     /// A field's value, [`Value::Null`] where it has none.
@@ -105,7 +162,7 @@ impl Row {
         if *round != places.round {
             return null;
         }
-        match self.bytes.get(*start as usize..*end as usize) {
+        match self.bytes().get(*start as usize..*end as usize) {
             Some([tag::TEXT, text @ ..]) => RawValue::Text(text),
             Some(bytes) => RawValue::Value(decode(bytes)),
             None => null,
@@ -124,22 +181,25 @@ impl Row {
     }
 
     /// The packed form, for keeping it.
-    pub(crate) fn packed(&self) -> &[u8] {
-        &self.bytes
+    pub(crate) fn packed(&self) -> Cow<'_, [u8]> {
+        match (self.bytes.get(), &self.seed) {
+            (None, Some((maker, place))) => Cow::Owned(maker.make(u64::from(*place))),
+            _ => Cow::Borrowed(self.bytes()),
+        }
     }
 
     /// From a packed form that [`Row::packed`] gave. Whatever the bytes, reading them cannot fail.
     pub(crate) fn from_packed(bytes: Vec<u8>) -> Self {
-        Self { bytes: bytes.into_boxed_slice() }
+        Self { bytes: OnceLock::from(bytes.into_boxed_slice()), seed: None }
     }
 
     /// The size of the packed record, bytes.
     pub fn packed_len(&self) -> usize {
-        self.bytes.len()
+        self.packed().len()
     }
 
     fn directory(&self) -> Directory<'_> {
-        match self.bytes.as_ref() {
+        match self.bytes() {
             [NARROW, count, rest @ ..] => Directory::new(rest, usize::from(*count), 1, 2),
             [WIDE, low, high, rest @ ..] => Directory::new(rest, usize::from(u16::from_le_bytes([*low, *high])), 2, 4),
             _ => Directory::new(&[], 0, 1, 2),
@@ -169,7 +229,7 @@ impl Places {
         }
         self.round += 1;
         let directory = row.directory();
-        let payload = (row.bytes.len() - directory.payload.len()) as u32;
+        let payload = (row.bytes().len() - directory.payload.len()) as u32;
         let mut start = payload;
         for at in 0..directory.count {
             let end = payload + directory.end(at) as u32;

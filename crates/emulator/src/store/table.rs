@@ -153,6 +153,18 @@ impl Table {
         }
     }
 
+    /// Lets go of what can be made again. Answers how many rows are held all the same, because they are shared.
+    pub(super) fn trim(&mut self) -> usize {
+        let mut left = 0;
+        for row in self.rows.values_mut() {
+            match Arc::get_mut(row) {
+                Some(row) => row.forget(),
+                None => left += usize::from(row.is_held()),
+            }
+        }
+        left
+    }
+
     /// Takes a row out for good.
     pub fn remove(&mut self, id: RecordId) -> Option<Arc<Row>> {
         self.set(id, None).map(|(row, _)| row)
@@ -258,13 +270,16 @@ impl Table {
             return Vec::new();
         }
         let hits = |index: &Index| {
-            let holds = |id: &RecordId| self.rows.get(id).is_some_and(|row| same(row.get_ref(field), value));
+            let holds = |id: &RecordId| self.rows.get(id).is_some_and(|row| same(row.here().get_ref(field), value));
             index.candidates(value).filter(holds).collect()
         };
         if let Some(index) = self.indexes.read().get(&field) {
             return hits(index);
         }
-        let built = Index::build(self.live_rows().map(|(id, row)| (id, row.get_ref(field))));
+        let mut built = Index::default();
+        for (id, row) in self.live_rows() {
+            built.insert(id, row.here().get_ref(field));
+        }
         hits(self.indexes.write().entry(field).or_insert(built))
     }
 

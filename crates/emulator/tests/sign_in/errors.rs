@@ -337,3 +337,70 @@ async fn apps_are_listed_made_changed_and_deleted() {
     let (_, users) = answer(running.call(Method::GET, "/__emulator/users")).await;
     assert_eq!(users["users"][0]["has_password"], json!(true));
 }
+
+/// Text of the answer to a SOAP call of this version.
+async fn soap(running: &Running, version: u32, header: &str, body: &str) -> (u16, String) {
+    let envelope = format!(
+        "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:u=\"urn:partner.soap.sforce.com\">\
+         <e:Header>{header}</e:Header><e:Body>{body}</e:Body></e:Envelope>"
+    );
+    let request = running.http.post(running.url(&format!("/services/Soap/u/{version}.0"))).body(envelope);
+    let answer = request.header("content-type", "text/xml").header("soapaction", "\"\"").send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+#[tokio::test]
+async fn soap_login_has_each_of_its_faults() {
+    let running = start().await;
+    let c = running.emulator.credentials().clone();
+    let login = async |version: u32, password: &str| {
+        let body =
+            format!("<u:login><u:username>{}</u:username><u:password>{password}</u:password></u:login>", c.username);
+        let (status, text) = soap(&running, version, "", &body).await;
+        let code = crate::support::between(&text, "exceptionCode>", "<").to_owned();
+        if status == 200 {
+            ("", crate::support::between(&text, "<sessionId>", "<").to_owned())
+        } else {
+            ("fault", code)
+        }
+    };
+    let whole = format!("{}{}", c.password, c.security_token);
+    let (_, session) = login(64, &whole).await;
+    assert_eq!(calls(&running, &session).await, 200, "the session is good for REST, too");
+    let fault = |code: &str| ("fault", code.to_owned());
+    assert_eq!(login(64, "wrong").await, fault("INVALID_LOGIN"));
+    assert_eq!(login(64, &c.password).await, fault("LOGIN_MUST_USE_SECURITY_TOKEN"));
+    assert_eq!(login(65, &whole).await, fault("UNSUPPORTED_API_VERSION"));
+    set(&running, json!({ "soap_login": false })).await;
+    assert_eq!(login(64, &whole).await, fault("INVALID_OPERATION"));
+    set(&running, json!({ "soap_login": true, "org_locked": true })).await;
+    assert_eq!(login(64, &whole).await, fault("ORG_LOCKED"));
+    set(&running, json!({ "org_locked": false, "api_enabled": false })).await;
+    assert_eq!(login(64, &whole).await, fault("API_CURRENTLY_DISABLED"));
+    set(&running, json!({ "api_enabled": true, "trial_expires_at": 0 })).await;
+    assert_eq!(login(64, &whole).await, fault("TRIAL_EXPIRED"));
+    set(&running, json!({ "trial_expires_at": null })).await;
+    user(&running, json!({ "login_ip_ranges": ["10.0.0.0/8"] })).await;
+    assert_eq!(login(64, &whole).await, fault("LOGIN_DURING_RESTRICTED_DOMAIN"));
+    user(&running, json!({ "login_ip_ranges": [], "login_hours": [0, 0] })).await;
+    assert_eq!(login(64, &whole).await, fault("LOGIN_DURING_RESTRICTED_TIME"));
+    user(&running, json!({ "login_hours": null })).await;
+    set(&running, json!({ "lockout_ms": null, "login_attempts_max": 1 })).await;
+    assert_eq!(login(64, "wrong").await, fault("INVALID_LOGIN"));
+    assert_eq!(login(64, &whole).await, fault("PASSWORD_LOCKOUT"));
+}
+
+#[tokio::test]
+async fn soap_takes_no_access_token_in_jwt_form() {
+    let running = start().await;
+    let shop = TestApp::make(&running, json!({})).await;
+    let ask = async || {
+        let token = shop.sign_in(&running, &[("scope", "api")]).await["access_token"].as_str().unwrap().to_owned();
+        let header = format!("<u:SessionHeader><u:sessionId>{token}</u:sessionId></u:SessionHeader>");
+        let (status, text) = soap(&running, 62, &header, "<u:getServerTimestamp/>").await;
+        (status, text.contains("INVALID_SESSION_ID"), calls(&running, &token).await)
+    };
+    assert_eq!(ask().await, (200, false, 200));
+    shop.change(&running, json!({ "jwt_access_token_ms": 1_800_000 })).await;
+    assert_eq!(ask().await, (500, true, 200), "REST does");
+}

@@ -30,7 +30,7 @@ const DATE_FUNCTIONS: &[&str] = &[
 
 /// The rest.
 const OTHER_FUNCTIONS: &[&str] =
-    &["convertTimezone", "toLabel", "FORMAT", "convertCurrency", "GROUPING", "DISTANCE", "GEOLOCATION"];
+    &["convertTimezone", "toLabel", "FORMAT", "convertCurrency", "GROUPING", "DISTANCE", "GEOLOCATION", "FORMULA"];
 
 const SCOPES: &[&str] = &[
     "everything",

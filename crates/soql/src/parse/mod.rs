@@ -6,8 +6,10 @@
 mod condition;
 mod query;
 mod select;
+mod sosl;
 mod value;
 
+pub use sosl::parse_sosl;
 pub(crate) use value::{check_date, check_instant};
 
 use crate::ast::{Name, Query, Span};
@@ -39,6 +41,17 @@ pub(crate) const MAX_QUERY_NESTING: usize = 16;
 /// # Ok::<(), tidegate_soql::ParseError>(())
 /// ```
 pub fn parse(source: &str) -> Result<Query, ParseError> {
+    checked_length(source)?;
+    let mut parser = Parser { source, tokens: tokens(source)?, at: 0, nesting: 0, queries: 0, in_having: false };
+    let query = parser.query()?;
+    if parser.peek().is_some() {
+        return Err(parser.unexpected("the end of the query"));
+    }
+    Ok(query)
+}
+
+/// Refuses a text that is too long.
+fn checked_length(source: &str) -> Result<()> {
     // A character has at least one byte, so short texts need no counting.
     if source.len() > MAX_LENGTH {
         let characters = source.chars().count();
@@ -47,12 +60,7 @@ pub fn parse(source: &str) -> Result<Query, ParseError> {
             return Err(ParseError::new(kind, Span::default(), source));
         }
     }
-    let mut parser = Parser { source, tokens: tokens(source)?, at: 0, nesting: 0, queries: 0, in_having: false };
-    let query = parser.query()?;
-    if parser.peek().is_some() {
-        return Err(parser.unexpected("the end of the query"));
-    }
-    Ok(query)
+    Ok(())
 }
 
 pub(crate) struct Parser<'a> {
@@ -209,5 +217,7 @@ impl<'a> Parser<'a> {
     }
 }
 
+#[cfg(test)]
+mod sosl_tests;
 #[cfg(test)]
 mod tests;

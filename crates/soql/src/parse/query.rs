@@ -2,8 +2,8 @@
 
 use super::{MAX_QUERY_NESTING, Parser, Result};
 use crate::ast::{
-    Count, Direction, FieldPath, ForClause, From, Function, GroupBy, Name, Nulls, Operand, OrderItem, Query,
-    SelectItem, Span, UpdateClause, With,
+    Count, DataCategory, Direction, FieldPath, ForClause, From, Function, GroupBy, Lookup, LookupBind, Name, Nulls,
+    Operand, OrderItem, Query, SelectItem, Span, UpdateClause, With,
 };
 use crate::error::ParseErrorKind;
 use crate::keywords::{is_contextual, is_reserved};
@@ -30,7 +30,7 @@ impl Parser<'_> {
         self.expect_word("SELECT")?;
         let select = self.select_list()?;
         let from = self.from()?;
-        let scope = self.scope()?;
+        let (scope, mut lookup) = self.using()?;
         let condition = if self.eat_word("WHERE") { Some(self.condition()?) } else { None };
         let with = if self.eat_word("WITH") { Some(self.with()?) } else { None };
         let group_by = if self.eat_words("GROUP", "BY") { Some(self.group_by()?) } else { None };
@@ -38,6 +38,9 @@ impl Parser<'_> {
         let order_by = if self.eat_words("ORDER", "BY") { self.list(Self::order_item)? } else { Vec::new() };
         let limit = if self.eat_word("LIMIT") { Some(self.count("a number after LIMIT")?) } else { None };
         let offset = if self.eat_word("OFFSET") { Some(self.count("a number after OFFSET")?) } else { None };
+        if let Some(lookup) = &mut lookup {
+            lookup.binds = self.binds()?;
+        }
         let mut for_clauses = Vec::new();
         self.for_clauses(&mut for_clauses)?;
         let update = if self.eat_word("UPDATE") { self.list(Self::update_clause)? } else { Vec::new() };
@@ -49,6 +52,7 @@ impl Parser<'_> {
             select,
             from,
             scope,
+            lookup,
             condition,
             with,
             group_by,
@@ -79,12 +83,15 @@ impl Parser<'_> {
         if self.eat_word("AS") {
             return self.alias_name().map(Some);
         }
-        // These words begin a clause or name an alias; what follows decides.
-        let begins_clause = (self.is_word(0, "ORDER") && self.is_word(1, "BY"))
+        if !self.begins_clause() && self.is_name(0) { self.alias_name().map(Some) } else { Ok(None) }
+    }
+
+    /// Whether a word that may be a name begins a clause here: what follows decides.
+    fn begins_clause(&self) -> bool {
+        (self.is_word(0, "ORDER") && self.is_word(1, "BY"))
             || (self.is_word(0, "ALL") && self.is_word(1, "ROWS"))
             || (self.is_word(0, "OFFSET") && (self.is_kind(1, Kind::Number) || self.is_kind(1, Kind::Colon)))
-            || (self.is_word(0, "GROUP") && self.is_word(1, "BY"));
-        if !begins_clause && self.is_name(0) { self.alias_name().map(Some) } else { Ok(None) }
+            || (self.is_word(0, "GROUP") && self.is_word(1, "BY"))
     }
 
     /// A name for an alias: `GROUP` is kept from those too.
@@ -95,19 +102,61 @@ impl Parser<'_> {
         self.name("an alias")
     }
 
-    fn scope(&mut self) -> Result<Option<Name>> {
+    /// `USING SCOPE name`, `USING LOOKUP Object.Field`, or both with a comma between them.
+    fn using(&mut self) -> Result<(Option<Name>, Option<Lookup>)> {
+        let (mut scope, mut lookup) = (None, None);
         if !self.eat_word("USING") {
-            return Ok(None);
+            return Ok((scope, lookup));
         }
-        if let Some(token) = self.peek().filter(|_| self.is_word(0, "LOOKUP")) {
-            return self.not_allowed("USING LOOKUP", "in a query by the API of today", token.span);
+        loop {
+            if lookup.is_none() && self.eat_word("LOOKUP") {
+                let field = self.lookup_field()?;
+                lookup = Some(Lookup { field, binds: Vec::new() });
+            } else if scope.is_none() {
+                self.expect_word("SCOPE")?;
+                scope = Some(self.scope_name()?);
+            } else {
+                return Err(self.unexpected("one SCOPE and one LOOKUP after USING"));
+            }
+            if !self.eat(Kind::Comma) {
+                return Ok((scope, lookup));
+            }
         }
-        self.expect_word("SCOPE")?;
+    }
+
+    fn scope_name(&mut self) -> Result<Name> {
         let expected = "the name of a scope, such as mine";
         match self.peek() {
             Some(token) if is_contextual(self.text(token)) => Err(self.unexpected(expected)),
-            _ => self.name(expected).map(Some),
+            _ => self.name(expected),
         }
+    }
+
+    /// `Object.Field`. A word of a clause may not stand there alone.
+    pub(super) fn lookup_field(&mut self) -> Result<FieldPath> {
+        let expected = "the reference field of a lookup, such as Contact.AccountId";
+        match self.peek() {
+            Some(token) if is_contextual(self.text(token)) && !self.is_kind(1, Kind::Dot) => {
+                Err(self.unexpected(expected))
+            }
+            _ => self.path(expected),
+        }
+    }
+
+    /// `BIND field = value, …`, or nothing.
+    pub(super) fn binds(&mut self) -> Result<Vec<LookupBind>> {
+        if !self.eat_word("BIND") {
+            return Ok(Vec::new());
+        }
+        self.list(|parser| {
+            let field = parser.path("a field to bind")?;
+            parser.expect(Kind::Eq, "=")?;
+            match parser.peek() {
+                // Variables bind elsewhere: this clause names values.
+                Some(token) if token.kind == Kind::Colon => Err(parser.unexpected("a value")),
+                _ => Ok(LookupBind { field, value: parser.value(false)? }),
+            }
+        })
     }
 
     fn with(&mut self) -> Result<With> {
@@ -132,7 +181,7 @@ impl Parser<'_> {
         self.with_condition().map(With::Condition)
     }
 
-    fn data_categories(&mut self) -> Result<Vec<(Name, Name, Vec<Name>)>> {
+    pub(super) fn data_categories(&mut self) -> Result<Vec<DataCategory>> {
         let mut categories = Vec::new();
         loop {
             let group = self.name("a data category group")?;
@@ -194,7 +243,7 @@ impl Parser<'_> {
         condition.map(Some)
     }
 
-    fn order_item(&mut self) -> Result<OrderItem> {
+    pub(super) fn order_item(&mut self) -> Result<OrderItem> {
         let key = self.operand("a field or function to order by")?;
         let direction = if self.eat_word("ASC") {
             Some(Direction::Asc)
@@ -217,7 +266,7 @@ impl Parser<'_> {
         Ok(OrderItem { key, direction, nulls })
     }
 
-    fn count(&mut self, expected: &str) -> Result<Count> {
+    pub(super) fn count(&mut self, expected: &str) -> Result<Count> {
         match self.peek() {
             Some(token) if token.kind == Kind::Number => {
                 let text = self.text(token);
@@ -255,7 +304,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn update_clause(&mut self) -> Result<UpdateClause> {
+    pub(super) fn update_clause(&mut self) -> Result<UpdateClause> {
         if self.eat_word("TRACKING") {
             Ok(UpdateClause::Tracking)
         } else if self.eat_word("VIEWSTAT") {
@@ -281,6 +330,7 @@ impl Parser<'_> {
             _ => return self.not_allowed("more than one field", place, query.span),
         }
         let refused = [
+            ("BIND", query.lookup.as_ref().is_some_and(|lookup| !lookup.binds.is_empty())),
             ("GROUP BY", query.group_by.is_some()),
             ("ORDER BY", !query.order_by.is_empty()),
             ("LIMIT", query.limit.is_some()),
@@ -310,6 +360,11 @@ impl Parser<'_> {
             }
         }
         Ok(FieldPath { segments })
+    }
+
+    /// An alias in a search's field list, which its clauses follow without a bracket between.
+    pub(super) fn search_alias(&mut self) -> Result<Option<Name>> {
+        if self.begins_clause() { Ok(None) } else { self.select_alias() }
     }
 
     /// Whether an alias of a SELECT item stands here.

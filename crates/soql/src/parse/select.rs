@@ -22,6 +22,17 @@ impl Parser<'_> {
         Ok(items)
     }
 
+    /// An entry of a search's field list: no sub-queries, no TYPEOF.
+    pub(super) fn search_item(&mut self) -> Result<SelectItem> {
+        if self.is_word(0, "FIELDS") && self.is_kind(1, Kind::LeftParen) {
+            return self.field_set();
+        }
+        match self.operand("a field or function")? {
+            Operand::Field(path) => Ok(SelectItem::Field(path, self.search_alias()?)),
+            Operand::Function(function) => Ok(SelectItem::Function(function, self.search_alias()?)),
+        }
+    }
+
     fn select_item(&mut self) -> Result<SelectItem> {
         if self.eat(Kind::LeftParen) {
             let query = self.query()?;
@@ -104,6 +115,8 @@ impl Parser<'_> {
                 parser.not_allowed("FIELDS()", "outside the SELECT list", name.span)
             } else if name.text.eq_ignore_ascii_case("GEOLOCATION") {
                 parser.not_allowed("GEOLOCATION", "outside DISTANCE", name.span)
+            } else if name.text.eq_ignore_ascii_case("FORMULA") && parser.is_kind(0, Kind::String) {
+                Ok(vec![Argument::Value(parser.value(false)?)])
             } else {
                 Ok(vec![parser.argument()?])
             }

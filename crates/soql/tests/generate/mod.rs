@@ -253,7 +253,17 @@ fn comparison(apex: Apex, semi_joins: u32) -> BoxedStrategy<Condition> {
         ways.push((1, (is_in(), inner).boxed()));
     }
     let right = proptest::strategy::Union::new_weighted(ways);
-    let left = prop_oneof![3 => path().prop_map(Operand::Field), 1 => function().prop_map(Operand::Function)];
+    // FORMULA() is younger than Salesforce's published grammar.
+    let formula = if apex.0 { 1 } else { 0 };
+    let left = prop_oneof![
+        9 => path().prop_map(Operand::Field),
+        3 => function().prop_map(Operand::Function),
+        formula => text().prop_map(|text| Operand::Function(Function {
+            name: named("FORMULA"),
+            arguments: vec![Argument::Value(value_of(text, Literal::String))],
+            span: Span::default(),
+        })),
+    ];
     let degrees = value(apex).prop_map(Right::Value);
     let distances = (distance(apex).prop_map(Operand::Function), (comparing(), degrees));
     let make =
@@ -282,6 +292,7 @@ fn empty(select: Vec<SelectItem>, from: From) -> Query {
         select,
         from,
         scope: None,
+        lookup: None,
         condition: None,
         with: None,
         group_by: None,
@@ -330,6 +341,13 @@ fn select_item(apex: Apex, depth: u32) -> BoxedStrategy<SelectItem> {
 
 fn scope() -> impl Strategy<Value = Name> {
     select(&["everything", "mine", "delegated", "My_Territory", "scopingRule", "team"][..]).prop_map(named)
+}
+
+fn lookup() -> impl Strategy<Value = Lookup> {
+    let bind = (path(), value(Apex(false))).prop_map(|(field, value)| LookupBind { field, value });
+    // A word of a clause may not stand alone there.
+    let field = path().prop_filter("one name", |path| path.segments.len() > 1);
+    (field, vec(bind, 0..3)).prop_map(|(field, binds)| Lookup { field, binds })
 }
 
 fn with(apex: Apex) -> impl Strategy<Value = With> {
@@ -390,7 +408,7 @@ fn query_of_depth(apex: Apex, depth: u32) -> BoxedStrategy<Query> {
         9 => vec(select_item(apex, depth), 1..4),
     ];
     let grouping = of((group_by(), of(condition(apex, 0))));
-    let filters = (of(scope()), of(condition(apex, 1)), of(with(apex)), grouping);
+    let filters = ((of(scope()), of(lookup())), of(condition(apex, 1)), of(with(apex)), grouping);
     let order = prop_oneof![Just(Vec::new()), vec(order_item(apex), 1..3)];
     let ends = (
         order,
@@ -401,7 +419,7 @@ fn query_of_depth(apex: Apex, depth: u32) -> BoxedStrategy<Query> {
         prop_oneof![4 => Just(false), 1 => Just(apex.0)],
     );
     (items, from(), filters, ends)
-        .prop_map(|(select, from, (scope, condition, with, grouping), ends)| {
+        .prop_map(|(select, from, ((scope, lookup), condition, with, grouping), ends)| {
             let (group_by, having) = match grouping {
                 Some((group_by, having)) => (Some(group_by), having),
                 None => (None, None),
@@ -409,6 +427,7 @@ fn query_of_depth(apex: Apex, depth: u32) -> BoxedStrategy<Query> {
             let (order_by, limit, offset, for_clauses, update, all_rows) = ends;
             Query {
                 scope,
+                lookup,
                 condition,
                 with,
                 group_by,
@@ -493,6 +512,15 @@ fn fragment() -> impl Strategy<Value = String> {
             "WITH USER_MODE",
             "WITH DATA CATEGORY a AT b",
             "USING SCOPE mine",
+            "USING LOOKUP a",
+            "BIND a = 'x'",
+            ", LOOKUP a",
+            "DISTANCE ( a , GEOLOCATION ( 1 , 2 ) , 'km' )",
+            "convertCurrency ( a )",
+            "WITH DATA CATEGORY a ABOVE_OR_BELOW ( b , c )",
+            "FOR REFERENCE",
+            "ALL ROWS",
+            "USD5",
             "WHERE a = 1",
             "AND a = 1",
             "OR a = 1",

@@ -1,5 +1,6 @@
 //! PK chunking: one query over a large object becomes many, each over a range of record ids.
 
+use serde::{Deserialize, Serialize};
 use tidegate_soql::ast::{Condition, Query};
 
 use crate::query::{QueryOptions, check_bulk};
@@ -13,7 +14,7 @@ const SIZE_MAX: usize = 250_000;
 const CHUNKS_MAX: usize = 100_000;
 
 /// How a job asks for PK chunking.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunking {
     /// Records of a chunk.
     pub size: usize,

@@ -2,17 +2,20 @@
 //!
 //! The jobs belong to the org, beside those of 2.0; [`super::step`] works both off. HTTP is in `http::bulk1`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::{Operation, RETENTION_MS};
-use crate::dml::{Write, WriteResult};
+use crate::dml::{Saved, Write};
 use crate::query::BulkSelection;
 use crate::{ApiError, Millis, RecordId};
 
 mod chunks;
+pub(super) mod keep;
 mod lifecycle;
 mod read;
 mod worker;
@@ -29,7 +32,7 @@ pub const BATCH_ROWS_MAX: usize = 10_000;
 pub const BATCH_CHARS_MAX: usize = 10_000_000;
 
 /// `contentType`: what a job's batches are written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are those of the API")]
 pub enum ContentType {
     Csv,
@@ -58,7 +61,7 @@ impl ContentType {
 }
 
 /// What a job does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     /// Writes the rows of its batches.
     Load(Operation),
@@ -81,7 +84,7 @@ impl Action {
 }
 
 /// Where a job stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are those of the API")]
 pub enum JobState {
     Open,
@@ -97,7 +100,7 @@ impl std::fmt::Display for JobState {
 }
 
 /// Where a batch stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are those of the API")]
 pub enum BatchState {
     Queued,
@@ -185,16 +188,36 @@ enum Progress {
     /// Nothing was done.
     None,
     /// The rows of the request, and what became of the first of them.
-    Rows { rows: Arc<Vec<Result<Write, ApiError>>>, results: Arc<Vec<WriteResult>> },
+    Rows { rows: Arc<Vec<Result<Write, ApiError>>>, results: Arc<Vec<RowResult>> },
     /// A query's result.
     Selected { id: RecordId, selection: Arc<BulkSelection> },
+}
+
+/// What became of a row.
+pub type RowResult = Result<Saved, Vec<RowError>>;
+
+/// One of the errors of a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowError {
+    /// `statusCode`.
+    pub code: Cow<'static, str>,
+    /// The text.
+    pub message: String,
+    /// API names of the fields it concerns.
+    pub fields: Vec<String>,
+}
+
+impl From<&ApiError> for RowError {
+    fn from(error: &ApiError) -> Self {
+        Self { code: error.code.into(), message: error.message.clone(), fields: error.fields.clone() }
+    }
 }
 
 /// What a batch that has ended left behind.
 #[derive(Debug, Clone)]
 pub enum Outcome {
     /// One result for each row, in the order of the request.
-    Rows(Arc<Vec<WriteResult>>),
+    Rows(Arc<Vec<RowResult>>),
     /// The result of a query, by its id.
     Selected(RecordId, Arc<BulkSelection>),
 }

@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Action, Batch, BatchState, Chunking, ContentType, Job, Progress, chunks, read};
+use super::{Action, Batch, BatchState, Chunking, ContentType, Job, Progress, RowError, RowResult, chunks, read};
 use crate::bulk::{CHUNK_ROWS, Operation, Step};
-use crate::dml::{Write, WriteContext, WriteResult};
+use crate::dml::{Write, WriteContext};
 use crate::http::SharedOrg;
 use crate::query::{QueryOptions, select_bulk};
 use crate::schema::Schema;
-use crate::{ApiError, Millis, RecordId};
+use crate::{ApiError, Millis, Org, RecordId};
 
 /// A piece of work, taken out of the org so that it can be prepared without holding it.
 enum Piece {
@@ -152,14 +152,7 @@ fn work(org: &SharedOrg, job: RecordId, batch: RecordId, piece: Piece, started: 
             });
         }
         Piece::Write { rows, from, context } => {
-            let results = write(org, job, batch, &rows, from, &context);
-            conclude(org, job, batch, started, |batch| {
-                batch.processed += results.len() as u64;
-                batch.failed += results.iter().filter(|r| r.is_err()).count() as u64;
-                if let Progress::Rows { results: done, .. } = &mut batch.work {
-                    Arc::make_mut(done).extend(results);
-                }
-            });
+            write(org, job, batch, started, &rows, from, &context);
         }
     }
 }
@@ -173,7 +166,10 @@ pub(super) fn failed_query(error: &ApiError) -> String {
 /// Tells a batch what its piece of work came to. One whose job was aborted meanwhile stays as it is, but keeps what
 /// was done.
 fn conclude(org: &SharedOrg, job: RecordId, batch: RecordId, started: Instant, tell: impl FnOnce(&mut Batch)) {
-    let mut org = org.write();
+    note(&mut org.write(), job, batch, started, tell);
+}
+
+fn note(org: &mut Org, job: RecordId, batch: RecordId, started: Instant, tell: impl FnOnce(&mut Batch)) {
     let Some(job) = org.jobs.classic.jobs.get_mut(&job) else { return };
     let Some(batch) = job.batches.iter_mut().find(|b| b.id == batch) else { return };
     let (state, modified) = (batch.state, batch.modified);
@@ -189,22 +185,34 @@ fn write(
     org: &SharedOrg,
     job: RecordId,
     batch: RecordId,
+    started: Instant,
     rows: &[Result<Write, ApiError>],
     from: usize,
     context: &WriteContext,
-) -> Vec<WriteResult> {
+) {
     let asked = rows.get(from..(from + CHUNK_ROWS).min(rows.len())).unwrap_or_default();
     let writes: Vec<Write> = asked.iter().filter_map(|row| row.as_ref().ok().cloned()).collect();
     let mut org = org.write();
     let in_progress = |job: &Job| job.batches.iter().any(|b| b.id == batch && b.state == BatchState::InProgress);
     if !org.jobs.classic.jobs.get(&job).is_some_and(in_progress) {
-        return Vec::new();
+        return;
     }
     let mut results = org.write(context, writes).into_iter();
-    drop(org);
     let result = |row: &Result<Write, ApiError>| match row {
-        Err(error) => Err(vec![error.clone()]),
-        Ok(_) => results.next().unwrap_or_else(|| Err(Vec::new())),
+        Err(error) => Err(vec![RowError::from(error)]),
+        Ok(_) => match results.next() {
+            Some(Ok(saved)) => Ok(saved),
+            Some(Err(errors)) => Err(errors.iter().map(RowError::from).collect()),
+            None => Err(Vec::new()),
+        },
     };
-    asked.iter().map(result).collect()
+    let results: Vec<RowResult> = asked.iter().map(result).collect();
+    // In the same hold as the rows: whoever looks in between sees both or neither.
+    note(&mut org, job, batch, started, |batch| {
+        batch.processed += results.len() as u64;
+        batch.failed += results.iter().filter(|r| r.is_err()).count() as u64;
+        if let Progress::Rows { results: done, .. } = &mut batch.work {
+            Arc::make_mut(done).extend(results);
+        }
+    });
 }

@@ -1,7 +1,7 @@
 //! Conversions: what is made of a lead, and what becomes of it.
 
 use super::*;
-use crate::dml::{Converted, LeadConvert, ensure_lead_statuses};
+use crate::dml::{Converted, LeadConvert, WriteOptions, ensure_lead_statuses};
 
 const STATUS: &str = "Closed - Converted";
 
@@ -19,7 +19,7 @@ impl Bench {
 
     fn convert(&mut self, lead: LeadConvert) -> Result<Converted, Vec<ApiError>> {
         let context = self.context(false);
-        self.org.convert_leads(&context, vec![lead]).remove(0)
+        self.org.convert_leads(&context, WriteOptions::default(), vec![lead]).remove(0)
     }
 
     fn lead(&mut self) -> RecordId {

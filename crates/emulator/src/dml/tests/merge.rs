@@ -1,7 +1,7 @@
 //! Merges: what stays, what goes, what moves.
 
 use super::*;
-use crate::dml::{Merge, Merged};
+use crate::dml::{Merge, Merged, WriteOptions};
 
 impl Bench {
     fn merge(
@@ -13,7 +13,7 @@ impl Bench {
     ) -> Result<Merged, Vec<ApiError>> {
         let context = self.context(false);
         let merge = Merge { object: self.object(object), master, fields: inputs(fields), losers: losers.to_vec() };
-        self.org.merge(&context, vec![merge]).remove(0)
+        self.org.merge(&context, WriteOptions::default(), vec![merge]).remove(0)
     }
 }
 
@@ -141,8 +141,37 @@ fn one_failure_undoes_all_where_that_was_asked_for() {
     let object = bench.object("Account");
     let merge = |master: usize, losers: Vec<RecordId>| Merge { object, master: ids[master], fields: vec![], losers };
     let context = bench.context(true);
-    let results = bench.org.merge(&context, vec![merge(0, vec![ids[1]]), merge(2, vec![])]);
+    let results = bench.org.merge(&context, WriteOptions::default(), vec![merge(0, vec![ids[1]]), merge(2, vec![])]);
     assert_eq!(results[0].as_ref().unwrap_err()[0].code, "ALL_OR_NONE_OPERATION_ROLLED_BACK");
     assert_eq!(results[1].as_ref().unwrap_err()[0].code, "MERGE_FAILED");
     assert!(bench.is_live("Account", ids[1]));
+}
+
+#[test]
+fn losers_raise_deletes_and_what_moved_raises_updates() {
+    use crate::events::ChangeType;
+    let mut bench = Bench::new();
+    let master = bench.made("Account", json!({ "Name": "Master" }));
+    let loser = bench.made("Account", json!({ "Name": "Loser" }));
+    let contact = bench.made("Contact", json!({ "LastName": "Kid", "AccountId": loser.to_string() }));
+    let before = bench.org.events.len();
+    bench.merge("Account", master, &[loser], json!({ "Phone": "1" })).unwrap();
+    let mut told: Vec<_> = bench
+        .org
+        .events
+        .iter()
+        .skip(before)
+        .map(|event| (event.records.texts().remove(0), event.change, event.transaction.clone()))
+        .collect();
+    told.sort_by_key(|(id, ..)| id.clone());
+    let kinds: Vec<_> = told.iter().map(|(id, change, _)| (id.as_str(), *change)).collect();
+    assert_eq!(
+        kinds,
+        [
+            (master.to_string().as_str(), ChangeType::Update),
+            (loser.to_string().as_str(), ChangeType::Delete),
+            (contact.to_string().as_str(), ChangeType::Update),
+        ]
+    );
+    assert!(told.iter().all(|(.., transaction)| std::sync::Arc::ptr_eq(transaction, &told[0].2)), "one transaction");
 }

@@ -10,9 +10,8 @@ use http::{HeaderValue, header};
 use serde_json::{Value as Json, json};
 
 use super::form::opening;
-use crate::bulk::one::{ContentType, Outcome};
+use crate::bulk::one::{ContentType, Outcome, RowError, RowResult};
 use crate::bulk::xml::push_element;
-use crate::dml::WriteResult;
 use crate::query::BulkSelection;
 use crate::{ApiError, RecordId};
 
@@ -46,12 +45,12 @@ pub(super) fn of_batch(content: ContentType, outcome: &Outcome) -> Response {
 }
 
 /// `CODE:message:fields --`, errors after one another.
-fn in_words(errors: &[ApiError]) -> String {
-    let one = |e: &ApiError| format!("{}:{}:{} --", e.code, e.message, e.fields.join(","));
+fn in_words(errors: &[RowError]) -> String {
+    let one = |e: &RowError| format!("{}:{}:{} --", e.code, e.message, e.fields.join(","));
     errors.iter().map(one).collect::<Vec<_>>().join(";")
 }
 
-fn as_csv(results: &[WriteResult]) -> String {
+fn as_csv(results: &[RowResult]) -> String {
     let mut out = String::from("\"Id\",\"Success\",\"Created\",\"Error\"\n");
     for result in results {
         let (id, success, created, error) = match result {
@@ -63,7 +62,7 @@ fn as_csv(results: &[WriteResult]) -> String {
     out
 }
 
-fn as_xml(results: &[WriteResult]) -> String {
+fn as_xml(results: &[RowResult]) -> String {
     let mut out = opening("results");
     for result in results {
         out.push_str("<result>");
@@ -74,7 +73,7 @@ fn as_xml(results: &[WriteResult]) -> String {
                     out.push_str("<errors>");
                     error.fields.iter().for_each(|field| push_element(&mut out, "fields", field));
                     push_element(&mut out, "message", &error.message);
-                    push_element(&mut out, "statusCode", error.code);
+                    push_element(&mut out, "statusCode", &error.code);
                     out.push_str("</errors>");
                 }
             }
@@ -87,13 +86,13 @@ fn as_xml(results: &[WriteResult]) -> String {
     out
 }
 
-fn as_json(result: &WriteResult) -> Json {
+fn as_json(result: &RowResult) -> Json {
     match result {
         Ok(saved) => json!({
             "success": true, "created": saved.created, "id": saved.id.to_string(), "errors": []
         }),
         Err(errors) => {
-            let error = |e: &ApiError| {
+            let error = |e: &RowError| {
                 json!({
                     "message": e.message, "fields": e.fields, "statusCode": e.code, "extendedErrorDetails": null
                 })

@@ -67,8 +67,12 @@ fn changed(settings: &Settings, asked: Map<String, Json>) -> Result<Settings, St
         settings.set_edition(edition, licences, sandbox);
     }
     let mut whole = serde_json::to_value(&settings).map_err(|e| e.to_string())?;
-    merge(&mut whole, asked, "")?;
-    let merged: Settings = serde_json::from_value(whole).map_err(|e| e.to_string())?;
+    let mut merged = settings.clone();
+    // One after the other, so that the refusal names the one that is wrong.
+    for (name, value) in asked {
+        merge(&mut whole, Map::from_iter([(name.clone(), value)]), "")?;
+        merged = serde_json::from_value(whole.clone()).map_err(|e| format!("{name}: {e}"))?;
+    }
     // The ids are no settings: they stay.
     Ok(Settings { org_id: settings.org_id, admin_id: settings.admin_id, ..merged })
 }
@@ -143,7 +147,7 @@ mod tests {
         );
         assert!(wrong(json!({ "zzz": 1 })).ends_with("GET /__emulator/settings shows them all"));
         assert!(wrong(json!({ "org_id": "x" })).starts_with("no setting is named"));
-        assert!(wrong(json!({ "daily_requests": -1 })).contains("u64"), "{}", wrong(json!({ "daily_requests": -1 })));
+        assert_eq!(wrong(json!({ "daily_requests": -1 })), "daily_requests: invalid number");
         assert!(wrong(json!({ "edition": "gold" })).contains("unknown variant"));
         assert!(wrong(json!({ "trusted_ip_ranges": ["here"] })).contains("no IP address"));
     }

@@ -65,7 +65,7 @@ fn run(state: &AppState, path: &str, body: &[u8]) -> Result<Response, Fault> {
         Fault::Api(ApiError::new("INVALID_SESSION_ID", message))
     };
     let token = request.session_id.as_deref().ok_or_else(invalid)?;
-    let grant = state.check_token(token).map_err(|_| invalid())?;
+    let grant = state.check_session_header(token).map_err(|_| invalid())?;
     let now = state.now();
     {
         let org = state.org.read();

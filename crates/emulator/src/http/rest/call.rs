@@ -121,6 +121,11 @@ impl Call {
         self.params.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
+    /// Every value of a query parameter that may be given more than once.
+    pub(super) fn params<'c>(&'c self, name: &'c str) -> impl Iterator<Item = &'c str> {
+        self.params.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
     /// A query parameter that is a list with commas.
     pub(super) fn list(&self, name: &str) -> Option<Vec<String>> {
         let value = self.param(name)?;

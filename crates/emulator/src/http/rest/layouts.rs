@@ -54,7 +54,8 @@ fn record_types(facts: &ObjectType) -> Vec<(String, String, String, bool, bool)>
     all
 }
 
-fn layouts(facts: &ObjectType, base: &str) -> Json {
+/// What `describe/layouts` answers; `base` is the path of the object's describe.
+pub(in crate::http) fn layouts(facts: &ObjectType, base: &str) -> Json {
     let mappings: Vec<Json> = record_types(facts)
         .into_iter()
         .map(|(id, name, developer_name, default, master)| {

@@ -66,6 +66,14 @@ fn soql(facts: &ObjectType, view: &View) -> String {
     format!("SELECT {} FROM {}{own} ORDER BY Id ASC", names.join(", "), facts.name)
 }
 
+/// The query of the view with this id.
+pub(super) fn query_of(org: &Org, id: RecordId) -> Option<String> {
+    org.schema.objects().iter().find_map(|facts| {
+        let view = views(org, facts).into_iter().find(|view| view.id == id)?;
+        Some(soql(facts, &view))
+    })
+}
+
 /// `/sobjects/{object}/listviews…`.
 pub(super) fn route(call: &Call, object: &str, rest: &[&str]) -> Answer {
     let org = call.state.org.read();

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::call::{Call, Verb};
 use super::{Answer, layouts, not_allowed, not_found};
+use crate::schema::Schema;
 
 /// `/tabs`, `/theme`, `/appMenu`, `/actions`, `/quickActions`, `/compactLayouts`.
 pub(super) fn route(call: &Call, first: &str, below: &[&str]) -> Answer {
@@ -16,7 +17,10 @@ pub(super) fn route(call: &Call, first: &str, below: &[&str]) -> Answer {
     }
     let base = call.base();
     match (first, below) {
-        ("tabs", []) => Ok(call.answer(200, &tabs(call))),
+        ("tabs", []) => {
+            let schema = call.state.org.read().schema.clone();
+            Ok(call.answer(200, &tabs(&schema, &call.origin)))
+        }
         ("theme", []) => Ok(call.answer(200, &json!({ "themeItems": themes(call) }))),
         ("appmenu", []) => {
             let url = |name: &str| format!("{base}/appMenu/{name}");
@@ -43,9 +47,8 @@ pub(super) fn route(call: &Call, first: &str, below: &[&str]) -> Answer {
     }
 }
 
-/// A tab for each object with pages.
-fn tabs(call: &Call) -> Json {
-    let schema = call.state.org.read().schema.clone();
+/// A tab for each object with pages. `origin` is the scheme and host of the request.
+pub(in crate::http) fn tabs(schema: &Schema, origin: &str) -> Json {
     let tab = |object: &std::sync::Arc<crate::schema::ObjectType>| {
         let prefix = object.key_prefix.map(|p| String::from_utf8_lossy(&p).into_owned()).unwrap_or_default();
         json!({
@@ -57,7 +60,7 @@ fn tabs(call: &Call) -> Json {
             "mobileUrl": null,
             "name": if object.custom { object.name.clone() } else { format!("standard-{}", object.name) },
             "sobjectName": object.name,
-            "url": format!("{}/{prefix}/o", call.origin),
+            "url": format!("{origin}/{prefix}/o"),
         })
     };
     schema.objects().iter().filter(|o| o.flags.layoutable && o.flags.mru_enabled).map(tab).collect()

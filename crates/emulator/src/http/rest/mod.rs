@@ -14,9 +14,9 @@ mod describe;
 mod events;
 mod graph;
 mod hold;
-mod layouts;
+pub(in crate::http) mod layouts;
 mod listviews;
-mod menus;
+pub(in crate::http) mod menus;
 mod multipart;
 mod query;
 mod recent;
@@ -25,6 +25,7 @@ mod reference;
 mod related;
 mod replication;
 mod resources;
+mod search;
 mod sobjects;
 mod subrequest;
 mod tree;
@@ -69,11 +70,9 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("metadata", "metadata deployment over REST"),
     ("mobile", "mobile resources"),
     ("nouns", "nouns"),
-    ("parameterizedsearch", "search"),
     ("payments", "payments"),
     ("prechatforms", "pre-chat forms"),
     ("process", "process rules and approvals"),
-    ("search", "search"),
     ("servicetemplates", "service templates"),
     ("smartdatadiscovery", "smart data discovery"),
     ("support", "support (data categories and knowledge articles)"),
@@ -151,6 +150,8 @@ fn route(call: &Call) -> Answer {
         "sobjects" => sobjects::route(call, below),
         "query" => query::route(call, below, false),
         "queryall" => query::route(call, below, true),
+        "search" => search::route(call, below),
+        "parameterizedsearch" => search::parameterized_route(call, below),
         "limits" => resources::limits_route(call, below),
         "composite" => composite::route(call, below),
         "recent" => recent::route(call, below),

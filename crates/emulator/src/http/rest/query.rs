@@ -3,10 +3,9 @@
 use parking_lot::RwLockWriteGuard;
 
 use super::call::{Call, Verb};
-use super::{Answer, not_allowed, not_found};
+use super::{Answer, listviews, not_allowed, not_found};
 use crate::query;
-use crate::schema::ObjectId;
-use crate::{ApiError, Org, RecordId};
+use crate::{ApiError, RecordId};
 
 /// `/query` and `/queryAll`.
 pub(super) fn route(call: &Call, below: &[&str], all: bool) -> Answer {
@@ -23,6 +22,9 @@ fn query(call: &Call, all: bool) -> Answer {
     let options = call.query_options(all);
     let org = call.state.org.read();
     if let Some(text) = call.param("explain") {
+        // A list view can be explained by its id.
+        let view = RecordId::parse(text).and_then(|id| listviews::query_of(&org, id));
+        let text = view.as_deref().unwrap_or(text);
         return Ok(call.answer(200, &query::explain(&org, text, &options)?));
     }
     let text = call.param("q").ok_or_else(|| ApiError::new("MALFORMED_QUERY", "SOQL statement cannot be empty."))?;
@@ -39,30 +41,11 @@ fn query(call: &Call, all: bool) -> Answer {
         return Ok(call.answer_text(200, page.json));
     }
     let page = query::run(&org, text, &options)?;
-    let looked = looked_at(&org, text, &page);
     drop(org);
-    if let Some((object, ids, fields)) = looked {
-        call.state.org.write().touch_views(object, &ids, options.now, fields);
+    if let Some(views) = &page.views {
+        views.note(&mut call.state.org.write(), call.session.user, options.now);
     }
     Ok(call.answer_text(200, page.json))
-}
-
-/// The records that a query `FOR VIEW` or `FOR REFERENCE` looked at, and the fields that say so.
-fn looked_at(org: &Org, text: &str, page: &query::Page) -> Option<(ObjectId, Vec<RecordId>, &'static [&'static str])> {
-    let words: Vec<String> = text.split_whitespace().rev().take(2).map(str::to_ascii_uppercase).collect();
-    let fields: &[&str] = match words.as_slice() {
-        [last, first] if first == "FOR" && last == "VIEW" => &["LastViewedDate", "LastReferencedDate"],
-        [last, first] if first == "FOR" && last == "REFERENCE" => &["LastReferencedDate"],
-        _ => return None,
-    };
-    let answer: serde_json::Value = serde_json::from_str(&page.json).ok()?;
-    let records = answer["records"].as_array()?;
-    let ids = records.iter().filter_map(|record| {
-        let url = record["attributes"]["url"].as_str()?;
-        RecordId::parse(url.rsplit('/').next()?)
-    });
-    let ids: Vec<RecordId> = ids.collect();
-    Some((org.schema.by_prefix(ids.first()?.prefix())?, ids, fields))
 }
 
 /// `GET /query/{locator}`. Parameters have no say.

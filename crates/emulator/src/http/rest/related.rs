@@ -1,7 +1,7 @@
 //! Below a record: its files, the record that a relationship leads to, and the records that lead to it.
 
 use super::call::{Call, Verb, no_content};
-use super::{Answer, blob, not_allowed, not_found, record};
+use super::{Answer, blob, not_allowed, not_built, not_found, record};
 use crate::dml::Write;
 use crate::query;
 use crate::schema::{FieldType, ObjectId, ObjectType};
@@ -9,6 +9,14 @@ use crate::{ApiError, Org, RecordId};
 
 /// Relationships to parents that one path may follow. Documented.
 const HOPS_MAX: usize = 5;
+
+/// What some records of a real org have below them besides relationships and files.
+const NOT_BUILT: &[(&str, &str)] = &[
+    ("fromThisEventOnwards", "series of events"),
+    ("password", "passwords over REST"),
+    ("richTextImageFields", "images in rich text"),
+    ("suggestedArticles", "Knowledge"),
+];
 
 /// What a path below a record ends at.
 enum Target {
@@ -36,6 +44,11 @@ pub(super) fn route(call: &Call, object: &str, id: &str, names: &[String]) -> An
             Verb::Get => blob::read(call, start, id, field),
             _ => Err(not_allowed(call, "GET,HEAD").into()),
         };
+    }
+    if let Some((_, what)) = names.first().and_then(|name| {
+        NOT_BUILT.iter().find(|(known, _)| known.eq_ignore_ascii_case(name) && facts.relationship(name).is_none())
+    }) {
+        return Err(not_built(what).into());
     }
     let target = follow(&call.state.org.read(), start, id, names)?;
     match (call.verb, target) {

@@ -32,6 +32,9 @@ struct Node {
     level: usize,
 }
 
+/// A record that was not read yet: its JSON, its object, its parent as in [`Node`], its level.
+type Waiting<'a> = (&'a Json, ObjectId, Option<(usize, String)>, usize);
+
 /// What is wrong with a record.
 struct Wrong {
     reference: String,
@@ -102,8 +105,7 @@ fn refused(call: &Call, wrong: &[Wrong]) -> axum::response::Response {
 
 /// The records in the order of their levels. The inner error is one record's, the outer one the whole request's.
 fn read(schema: &Schema, object: ObjectId, records: &[Json]) -> Result<Result<Vec<Node>, Wrong>, ApiErrors> {
-    let mut waiting: VecDeque<(&Json, ObjectId, Option<(usize, String)>, usize)> =
-        records.iter().map(|record| (record, object, None, 1)).collect();
+    let mut waiting: VecDeque<Waiting<'_>> = records.iter().map(|record| (record, object, None, 1)).collect();
     let mut nodes: Vec<Node> = Vec::new();
     let (mut seen, mut objects) = (HashSet::new(), HashSet::new());
     while let Some((record, object, parent, level)) = waiting.pop_front() {

@@ -11,6 +11,9 @@ use crate::xml::{SOAP, Writer, XSI};
 
 const XSD: &str = "http://www.w3.org/2001/XMLSchema";
 
+/// The member that names the type of a value, where it is another than the contract's.
+pub(super) const TYPE: &str = "@type";
+
 /// What was used of the daily allowance and what it is, for `LimitInfoHeader`.
 pub(super) type Usage = (u64, u64);
 
@@ -81,8 +84,13 @@ impl Answer<'_> {
             ("anyType", value) => any(xml, member.name, value),
             (ty, value) => match (self.contract.shape(ty), value) {
                 (Some(shape), Json::Object(members)) => {
-                    xml.open(member.name);
-                    self.members(xml, shape, members);
+                    // A type that extends the one of the contract is told.
+                    let extended = members.get(TYPE).and_then(Json::as_str).and_then(|ty| self.contract.shape(ty));
+                    match extended {
+                        Some(extended) => xml.open_with(member.name, &[("xsi:type", extended.name)]),
+                        None => xml.open(member.name),
+                    };
+                    self.members(xml, extended.unwrap_or(shape), members);
                     xml.close();
                 }
                 (_, value) => {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::contract::Contract;
 use super::envelope::{Dialect, Headers};
 use super::fault::Fault;
 use super::input::Reading;
@@ -41,12 +42,15 @@ impl Call {
         self.element.text_of(name).ok_or_else(|| Fault::unexpected("MISSING_ARGUMENT", format!("{name} not specified")))
     }
 
-    /// Every element of this name.
+    /// Every element of this name. Where a call takes nothing but a list, its elements count whatever they are called:
+    /// toolkits that write `id` for `ids`, or `mergeRequests` for `request`, work with real orgs.
     ///
     /// # Errors
     /// `EXCEEDED_ID_LIMIT` for more than `most`.
     pub(super) fn elements(&self, name: &str, most: usize) -> Result<Vec<&Element>, Fault> {
-        let found: Vec<_> = self.element.children.iter().filter(|child| child.name == name).collect();
+        let operation = Contract::get().call(&self.element.name);
+        let only = operation.is_some_and(|call| matches!(call.input.as_slice(), [only] if only.many));
+        let found: Vec<_> = self.element.children.iter().filter(|child| only || child.name == name).collect();
         if found.len() > most { Err(Fault::too_many(most)) } else { Ok(found) }
     }
 
@@ -60,7 +64,7 @@ impl Call {
 
     /// How records are read.
     pub(super) fn reading(&self) -> Reading {
-        Reading { dialect: self.dialect, truncate: self.headers.truncate }
+        Reading(self.dialect)
     }
 
     /// Who writes, as change events tell it.

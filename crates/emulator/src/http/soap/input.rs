@@ -21,11 +21,7 @@ pub(super) struct Given {
 
 /// How records are read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reading {
-    pub(super) dialect: Dialect,
-    /// Whether text that is too long is cut instead of refused.
-    pub(super) truncate: bool,
-}
+pub(super) struct Reading(pub(super) Dialect);
 
 impl Reading {
     /// Reads a record. Its fields may come in any order.
@@ -43,7 +39,7 @@ impl Reading {
         for child in &element.children {
             match child.name.as_str() {
                 // An object can have a field of this name, too: the first one is the object's.
-                "type" if self.dialect == Dialect::Partner && !typed => typed = true,
+                "type" if self.0 == Dialect::Partner && !typed => typed = true,
                 "fieldsToNull" => {
                     let name = child.trimmed();
                     if !name.is_empty() {
@@ -68,7 +64,7 @@ impl Reading {
     }
 
     fn object_name(self, element: &Element) -> Option<&str> {
-        match self.dialect {
+        match self.0 {
             Dialect::Partner => element.text_of("type"),
             Dialect::Enterprise => element.xsi_type().filter(|name| *name != "sObject"),
         }
@@ -88,14 +84,14 @@ impl Reading {
             return None;
         }
         let field = facts.field(&element.name).map(|(_, field)| field);
-        Some(Input::Text(field.map_or_else(|| text.to_owned(), |field| self.lexical(field, text))))
+        Some(Input::Text(field.map_or_else(|| text.to_owned(), |field| lexical(field, text))))
     }
 
     /// A parent as a record with one of its external ids.
     fn reference(self, element: &Element) -> Input {
         let object = self.object_name(element).map(str::to_owned);
         let mut keys = element.children.iter().filter(|child| {
-            let is_type = self.dialect == Dialect::Partner && child.name == "type";
+            let is_type = self.0 == Dialect::Partner && child.name == "type";
             !is_type && child.name != "fieldsToNull" && !child.is_nil() && !child.trimmed().is_empty()
         });
         match (keys.next(), keys.next()) {
@@ -112,27 +108,24 @@ impl Reading {
             }
         }
     }
+}
 
-    /// A value from its form in XML Schema into the one that writes take.
-    fn lexical(self, field: &Field, text: &str) -> String {
-        let trimmed = text.trim();
-        match field.ty {
-            FieldType::Boolean if trimmed == "1" => "true".to_owned(),
-            FieldType::Boolean if trimmed == "0" => "false".to_owned(),
-            FieldType::Date => trimmed.get(..10).filter(|_| is_zone(trimmed.get(10..))).unwrap_or(trimmed).to_owned(),
-            FieldType::Datetime => match trimmed.split_once('T') {
-                Some((_, time)) if !time.contains(['Z', '+', '-']) => format!("{trimmed}Z"),
-                _ => trimmed.to_owned(),
-            },
-            FieldType::Time => {
-                let end = trimmed.find(['Z', '+', '-']).unwrap_or(trimmed.len());
-                trimmed.get(..end).unwrap_or(trimmed).to_owned()
-            }
-            ty if self.truncate && ty.is_text() && field.length > 0 => {
-                text.chars().take(field.length as usize).collect()
-            }
-            _ => text.to_owned(),
+/// A value from its form in XML Schema into the one that writes take.
+fn lexical(field: &Field, text: &str) -> String {
+    let trimmed = text.trim();
+    match field.ty {
+        FieldType::Boolean if trimmed == "1" => "true".to_owned(),
+        FieldType::Boolean if trimmed == "0" => "false".to_owned(),
+        FieldType::Date => trimmed.get(..10).filter(|_| is_zone(trimmed.get(10..))).unwrap_or(trimmed).to_owned(),
+        FieldType::Datetime => match trimmed.split_once('T') {
+            Some((_, time)) if !time.contains(['Z', '+', '-']) => format!("{trimmed}Z"),
+            _ => trimmed.to_owned(),
+        },
+        FieldType::Time => {
+            let end = trimmed.find(['Z', '+', '-']).unwrap_or(trimmed.len());
+            trimmed.get(..end).unwrap_or(trimmed).to_owned()
         }
+        _ => text.to_owned(),
     }
 }
 
@@ -178,7 +171,7 @@ mod tests {
     fn read(dialect: Dialect, text: &str) -> Result<Given, Fault> {
         let org = Org { schema: Arc::new(crate::schema::standard()), ..Org::default() };
         let text = format!("<r xmlns:xsi=\"{}\"{text}</r>", crate::xml::XSI);
-        Reading { dialect, truncate: true }.record(&org, &parse(text.as_bytes()).unwrap())
+        Reading(dialect).record(&org, &parse(text.as_bytes()).unwrap())
     }
 
     #[test]
@@ -210,13 +203,11 @@ mod tests {
     }
 
     #[test]
-    fn an_enterprise_record_is_named_by_its_type_and_long_text_is_cut() {
-        let long = "é".repeat(90);
-        let given =
-            read(Dialect::Enterprise, &format!(" xsi:type=\"ens:Contact\"><Id>003</Id><LastName>{long}</LastName>"));
+    fn an_enterprise_record_is_named_by_its_type() {
+        let given = read(Dialect::Enterprise, " xsi:type=\"ens:Contact\"><Id>003</Id><LastName>é</LastName>");
         let Ok(given) = given else { panic!("not read") };
         assert_eq!(given.id.as_deref(), Some("003"));
-        assert_eq!(given.fields, [("LastName".to_owned(), Input::Text("é".repeat(80)))]);
+        assert_eq!(given.fields, [("LastName".to_owned(), Input::Text("é".into()))]);
     }
 
     #[test]

@@ -8,10 +8,13 @@ mod call;
 mod contract;
 mod envelope;
 mod fault;
+mod files;
 mod input;
+mod pages;
 mod reads;
 mod records;
 mod rows;
+mod search;
 mod session;
 mod wsdl;
 
@@ -19,7 +22,7 @@ mod wsdl;
 mod tests;
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -30,7 +33,7 @@ use axum::routing::{get, post};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value as Json;
 
-use super::{AppState, Origin};
+use super::{AppState, Origin, Peer};
 use call::Call;
 use contract::Contract;
 use envelope::{Dialect, Request};
@@ -43,7 +46,6 @@ const BODY_BYTES_MAX: usize = 50 * 1024 * 1024;
 
 /// Calls that Salesforce has and this org does not.
 const NOT_BUILT: &[(&str, &str)] = &[
-    ("search", "search by SOAP; REST has it"),
     ("sendEmail", "sending e-mail"),
     ("sendEmailMessage", "sending e-mail"),
     ("renderEmailTemplate", "e-mail templates"),
@@ -57,7 +59,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("describeAvailableQuickActions", "quick actions"),
     ("retrieveQuickActionTemplates", "quick actions"),
     ("retrieveMassQuickActionTemplates", "quick actions"),
-    ("describeLayout", "page layouts"),
     ("describeCompactLayouts", "compact layouts"),
     ("describePrimaryCompactLayouts", "compact layouts"),
     ("describeApprovalLayout", "approval layouts"),
@@ -67,8 +68,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("describeSoftphoneLayout", "softphone layouts"),
     ("describeSoqlListViews", "list views"),
     ("executeListView", "list views"),
-    ("describeTabs", "tabs"),
-    ("describeAllTabs", "tabs"),
     ("describeAppMenu", "app menus"),
     ("describeTheme", "themes"),
     ("describeGlobalTheme", "themes"),
@@ -98,6 +97,7 @@ pub(super) fn routes() -> Router<AppState> {
 async fn answer(
     State(state): State<AppState>,
     origin: Origin,
+    Peer(address): Peer,
     Path(path): Path<HashMap<String, String>>,
     uri: http::Uri,
     headers: HeaderMap,
@@ -106,7 +106,7 @@ async fn answer(
     let letter = uri.path().split('/').nth(3).unwrap_or_default().to_owned();
     let dialect = if letter == "c" { Dialect::Enterprise } else { Dialect::Partner };
     let version = path.get("version").cloned().unwrap_or_default();
-    let door = Door { state, dialect, letter, version, origin: origin.0 };
+    let door = Door { state, dialect, letter, version, origin: origin.0, address };
     // A call may read or write thousands of records: off the threads that serve connections.
     let worked = tokio::task::spawn_blocking(move || door.answer(&headers, body)).await;
     let text = worked.unwrap_or_else(|_| {
@@ -134,6 +134,8 @@ struct Door {
     letter: String,
     version: String,
     origin: String,
+    /// Where the client is.
+    address: IpAddr,
 }
 
 impl Door {
@@ -146,14 +148,13 @@ impl Door {
         let operation = contract.call(&call.name);
         if let Some(login) = operation.filter(|_| call.name == "login") {
             let origin = &self.origin;
-            // Every client of the emulator is on this machine.
-            let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-            let at = Entrance { state: &self.state, dialect: self.dialect, version, origin, address };
+            let at = Entrance { state: &self.state, dialect: self.dialect, version, origin, address: self.address };
             let result = session::login(&at, &call)?;
             return Ok(self.write(version.0, login, &result, HashMap::new(), None));
         }
         let token = headers.session_id.as_deref();
-        let grant = token.and_then(|token| self.state.check_token(token).ok()).ok_or_else(|| Fault::session(token))?;
+        let grant =
+            token.and_then(|token| self.state.check_session_header(token).ok()).ok_or_else(|| Fault::session(token))?;
         let now = self.state.now();
         let (spent, usage) = {
             let org = self.state.org.read();
@@ -210,11 +211,15 @@ fn dispatch(call: &Call) -> Result<(Json, HashMap<String, String>), Fault> {
         "queryAll" => return reads::query(call, true),
         "queryMore" => reads::query_more(call),
         "retrieve" => reads::retrieve(call),
+        "search" => search::search(call),
         "getUpdated" => reads::updated(call),
         "getDeleted" => reads::deleted(call),
         "describeGlobal" => reads::describe_global(call),
         "describeSObject" => reads::describe_object(call),
         "describeSObjects" => reads::describe_objects(call),
+        "describeLayout" => pages::layout(call),
+        "describeTabs" => pages::tab_sets(call),
+        "describeAllTabs" => pages::tabs(call),
         "create" => records::create(call),
         "update" => records::update(call),
         "upsert" => records::upsert(call),

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::call::{Answer, Call};
 use super::fault::{Fault, Kind};
+use super::files;
 use super::input::id;
 use crate::clock;
 use crate::query;
@@ -30,7 +31,8 @@ pub(super) fn query(call: &Call, all: bool) -> Result<(Json, HashMap<String, Str
     let text = call.text("queryString")?;
     let options = call.query_options(all)?;
     let org = call.state.org.read();
-    let page: Json = read(&query::run(&org, text, &options)?.json)?;
+    let mut page: Json = read(&query::run(&org, text, &options)?.json)?;
+    files::fill(&org, &mut page);
     let first = page.pointer("/records/0/attributes/type").and_then(Json::as_str);
     let mut columns = HashMap::new();
     if first == Some("AggregateResult") {
@@ -49,7 +51,11 @@ pub(super) fn query_more(call: &Call) -> Answer {
     let options = call.query_options(false)?;
     let org = call.state.org.read();
     match query::more(&org, locator, &options) {
-        Ok(page) => read(&page.json),
+        Ok(page) => {
+            let mut page = read(&page.json)?;
+            files::fill(&org, &mut page);
+            Ok(page)
+        }
         Err(error) if error.code == "INVALID_QUERY_LOCATOR" => {
             let formed = locator.split_once('-').is_some_and(|(cursor, offset)| {
                 RecordId::parse(cursor).is_some() && offset.bytes().all(|b| b.is_ascii_digit())
@@ -90,6 +96,7 @@ pub(super) fn retrieve(call: &Call) -> Answer {
         if let (false, Some(members)) = (with_id, record.as_object_mut()) {
             members.shift_remove("Id");
         }
+        files::fill(&org, &mut record);
         records.push(record);
     }
     Ok(Json::Array(records))
@@ -203,12 +210,11 @@ pub(super) fn describe_object(call: &Call) -> Answer {
 }
 
 pub(super) fn describe_objects(call: &Call) -> Answer {
-    let names: Vec<_> = call.element.children_named("sObjectType").collect();
-    if names.len() > DESCRIBE_MAX {
+    let names = call.texts("sObjectType", DESCRIBE_MAX).map_err(|_| {
         let message = format!("cannot describe more than {DESCRIBE_MAX} types in one call");
-        return Err(Fault::unexpected("EXCEEDED_MAX_TYPES_LIMIT", message));
-    }
-    names.into_iter().map(|name| described(call, name.trimmed())).collect()
+        Fault::unexpected("EXCEEDED_MAX_TYPES_LIMIT", message)
+    })?;
+    names.into_iter().map(|name| described(call, name)).collect()
 }
 
 /// What REST's describe says, with the members that only SOAP has.

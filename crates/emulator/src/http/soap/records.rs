@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::call::{Answer, Call, errors, outcome};
 use super::fault::Fault;
 use super::input::{Given, id, id_and_object, invalid_reference};
-use crate::dml::{Input, LeadConvert, Merge, Write, WriteResult};
+use crate::dml::{Input, LeadConvert, Merge, Write, WriteContext, WriteOptions, WriteResult};
 use crate::schema::FieldType;
 use crate::xml::Element;
 use crate::{ApiError, Org, RecordId};
@@ -93,15 +93,12 @@ pub(super) fn empty_recycle_bin(call: &Call) -> Answer {
 }
 
 pub(super) fn merge(call: &Call) -> Answer {
-    // Some toolkits give the requests a name of their own.
-    let requests: Vec<&Element> = call.element.children.iter().filter(|c| c.child("masterRecord").is_some()).collect();
-    if requests.len() > RECORDS_MAX {
-        return Err(Fault::too_many(RECORDS_MAX));
-    }
+    let requests = call.elements("request", RECORDS_MAX)?;
     let mut org = call.state.org.write();
     let mut merges = Vec::with_capacity(requests.len());
     for request in requests {
-        let record = request.child("masterRecord").unwrap_or(request);
+        let missing = || Fault::unexpected("MISSING_ARGUMENT", "masterRecord not specified");
+        let record = request.child("masterRecord").ok_or_else(missing)?;
         let given = call.reading().record(&org, record)?;
         merges.push(merge_of(given, request));
     }
@@ -140,11 +137,10 @@ fn merge_of(given: Given, request: &Element) -> Result<Merge, Vec<ApiError>> {
 }
 
 pub(super) fn convert_lead(call: &Call) -> Answer {
-    let asked: Vec<_> = call.element.children_named("leadConverts").collect();
-    if asked.len() > LEADS_MAX {
+    let asked = call.elements("leadConverts", LEADS_MAX).map_err(|_| {
         let message = format!("cannot convert more than {LEADS_MAX} leads in one call");
-        return Err(Fault::unexpected("EXCEEDED_LEAD_CONVERT_LIMIT", message));
-    }
+        Fault::unexpected("EXCEEDED_LEAD_CONVERT_LIMIT", message)
+    })?;
     let leads = asked.into_iter().map(|element| conversion(element).map_err(|e| vec![e])).collect();
     let results = run(&mut call.state.org.write(), call, leads, Org::convert_leads);
     let result = |result: Result<crate::dml::Converted, Vec<ApiError>>| match result {
@@ -208,7 +204,7 @@ fn write_records(call: &Call, plan: impl Fn(Given) -> Planned) -> Result<Vec<Wri
         return Err(Fault::unexpected("EXCEEDED_MAX_SOBJECTS", message));
     }
     let writes = given.into_iter().map(plan).collect();
-    Ok(run(&mut org, call, writes, Org::write))
+    Ok(run(&mut org, call, writes, Org::write_with))
 }
 
 fn write_ids(call: &Call, plan: impl Fn(&Org, crate::schema::ObjectId, RecordId) -> Result<Write, ApiError>) -> Answer {
@@ -222,7 +218,7 @@ fn write_ids(call: &Call, plan: impl Fn(&Org, crate::schema::ObjectId, RecordId)
         })
         .map(|write| write.map_err(|e: ApiError| vec![e]))
         .collect();
-    Ok(saved(run(&mut org, call, writes, Org::write)))
+    Ok(saved(run(&mut org, call, writes, Org::write_with)))
 }
 
 /// Does what could be read, in one transaction; the others have failed already.
@@ -230,7 +226,7 @@ fn run<W, T>(
     org: &mut Org,
     call: &Call,
     planned: Vec<Result<W, Vec<ApiError>>>,
-    operation: impl Fn(&mut Org, &crate::dml::WriteContext, Vec<W>) -> Vec<Result<T, Vec<ApiError>>>,
+    operation: impl Fn(&mut Org, &WriteContext, WriteOptions, Vec<W>) -> Vec<Result<T, Vec<ApiError>>>,
 ) -> Vec<Result<T, Vec<ApiError>>> {
     let failed = planned.iter().any(Result::is_err);
     let rolled_back = || {
@@ -241,6 +237,7 @@ fn run<W, T>(
     if failed && call.headers.all_or_none {
         return planned.into_iter().map(|plan| Err(plan.err().unwrap_or_else(rolled_back))).collect();
     }
+    let options = WriteOptions { truncate: call.headers.truncate };
     let (mut ready, mut places) = (Vec::new(), Vec::new());
     for plan in planned {
         match plan {
@@ -251,6 +248,6 @@ fn run<W, T>(
             Err(errors) => places.push(Some(errors)),
         }
     }
-    let mut done = operation(org, &call.write_context(), ready).into_iter();
+    let mut done = operation(org, &call.write_context(), options, ready).into_iter();
     places.into_iter().filter_map(|place| place.map_or_else(|| done.next(), |errors| Some(Err(errors)))).collect()
 }

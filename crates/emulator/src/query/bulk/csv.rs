@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::expr::At;
-use super::super::format::formatted;
+use super::super::format::{People, formatted};
 use super::super::select::Show;
 use super::super::value::Cell;
 use super::{BulkColumn, BulkSelection};
@@ -35,7 +35,8 @@ impl BulkSelection {
         let mut days = Days::default();
         for n in range.start.min(end)..end {
             let Some((id, row)) = self.records.get(n) else { return };
-            places.find(row);
+            let row = row.here();
+            places.find(&row);
             for (at, (column, plain)) in self.columns.iter().zip(&plain).enumerate() {
                 if at > 0 {
                     out.push(delimiter);
@@ -44,7 +45,7 @@ impl BulkSelection {
                 match plain {
                     Some(Plain::Id) => push_id(*id, out),
                     Some(Plain::Field(field, ty)) => push_raw(row.raw(&places, *field), *ty, &mut days, out),
-                    None => push_cell(self.cell(n, column), column.show, &mut days, out),
+                    None => push_cell(self.cell(n, column), column.show, &self.people, &mut days, out),
                 }
                 out.push(b'"');
             }
@@ -59,7 +60,7 @@ impl BulkSelection {
         let mut left = bytes;
         let rows = self.records.get(start..).unwrap_or_default();
         let fitting = rows.iter().take_while(|(_, row)| {
-            let size = frame + row.packed_len() * 3 / 2;
+            let size = frame + row.len_hint() * 3 / 2;
             let fits = size <= left;
             left = left.saturating_sub(size);
             fits
@@ -93,9 +94,9 @@ fn push_raw(value: RawValue<'_>, ty: FieldType, days: &mut Days, out: &mut Vec<u
     }
 }
 
-fn push_cell(cell: Cell<'_>, show: Show, days: &mut Days, out: &mut Vec<u8>) {
+fn push_cell(cell: Cell<'_>, show: Show, people: &People, days: &mut Days, out: &mut Vec<u8>) {
     let ty = match show {
-        Show::Formatted(ty) => return push_text(formatted(cell, ty).as_bytes(), out),
+        Show::Formatted(ty) => return push_text(formatted(cell, ty, people, None).as_bytes(), out),
         Show::Plain(ty) => ty,
         Show::Label | Show::Blob => FieldType::String,
     };

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use jiff::tz::TimeZone;
 
-use super::super::format::formatted;
+use super::super::format::{People, formatted};
 use super::super::json::push_string;
 use super::super::select::Show;
 use super::super::text::{push_bare, push_instant, push_time};
@@ -92,7 +92,7 @@ impl BulkSelection {
                 Member::Value(name, column) => {
                     push_string(out, name);
                     out.push(':');
-                    json_value(out, self.cell(n, column), column.show);
+                    json_value(out, self.cell(n, column), column.show, &self.people);
                 }
                 Member::Parent(name, place, inner) => {
                     push_string(out, name);
@@ -113,7 +113,7 @@ impl BulkSelection {
         }
         for member in members {
             match member {
-                Member::Value(name, column) => xml_value(out, name, self.cell(n, column), column.show),
+                Member::Value(name, column) => xml_value(out, name, self.cell(n, column), column.show, &self.people),
                 Member::Parent(name, place, _) if self.record(n, *place).is_none() => nil(out, name),
                 Member::Parent(name, place, inner) => {
                     let _ = write!(out, "<{name} xsi:type=\"sObject\">");
@@ -125,9 +125,9 @@ impl BulkSelection {
     }
 }
 
-fn json_value(out: &mut String, cell: Cell<'_>, show: Show) {
+fn json_value(out: &mut String, cell: Cell<'_>, show: Show, people: &People) {
     if let Show::Formatted(ty) = show {
-        return push_string(out, &formatted(cell, ty));
+        return push_string(out, &formatted(cell, ty, people, None));
     }
     match cell {
         Cell::Null if show == Show::Plain(FieldType::Boolean) => out.push_str("false"),
@@ -151,13 +151,13 @@ fn json_value(out: &mut String, cell: Cell<'_>, show: Show) {
     }
 }
 
-fn xml_value(out: &mut String, name: &str, cell: Cell<'_>, show: Show) {
+fn xml_value(out: &mut String, name: &str, cell: Cell<'_>, show: Show, people: &People) {
     if cell.is_null() && show != Show::Plain(FieldType::Boolean) {
         return nil(out, name);
     }
     let mut text = String::new();
     match (cell, show) {
-        (cell, Show::Formatted(ty)) => text = formatted(cell, ty).to_string(),
+        (cell, Show::Formatted(ty)) => text = formatted(cell, ty, people, None),
         (Cell::Null, _) => text.push_str("false"),
         (Cell::Text(value), _) => text.push_str(value),
         (Cell::Date(date), _) => text = date.to_string(),

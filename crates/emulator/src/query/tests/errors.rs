@@ -128,9 +128,9 @@ fn refusals() {
         ("SELECT Id FROM Account WITH SECURITY_ENFORCED", "MALFORMED_QUERY", "not allowed in this context"),
         ("SELECT Id FROM Account WITH DATA CATEGORY Geo__c AT usa__c", "MALFORMED_QUERY", "data categories"),
         ("SELECT Id FROM Account FOR UPDATE", "MALFORMED_QUERY", "Apex only"),
-        ("SELECT Id FROM Account USING SCOPE team", "INVALID_QUERY_SCOPE", "scope 'team'"),
-        ("SELECT convertCurrency(AnnualRevenue) FROM Account", "MALFORMED_QUERY", "several currencies"),
-        ("SELECT Id FROM Account WHERE AnnualRevenue > USD5000", "MALFORMED_QUERY", "several currencies"),
+        ("SELECT Id FROM User USING SCOPE team", "INVALID_QUERY_SCOPE", "scope 'team'"),
+        ("SELECT convertCurrency(AnnualRevenue) FROM Account", "INVALID_FIELD", "several currencies"),
+        ("SELECT Id FROM Account WHERE AnnualRevenue > USD5000", "INVALID_FIELD", "several currencies"),
         ("SELECT A.B.C.D.E.F.Name FROM Contact", "MALFORMED_QUERY", "at most 5 levels"),
         (
             "SELECT Id FROM Account WHERE Id IN (SELECT AccountId FROM Contact) OR Name = 'x'",
@@ -181,10 +181,15 @@ fn sub_queries_nest_as_deep_as_the_version_allows() {
 }
 
 #[test]
-fn what_is_not_built_says_so() {
+fn links_to_documents_are_asked_for_by_what_they_link() {
     let (org, _) = org();
-    for text in ["SELECT Id FROM Account FOR VIEW", "SELECT Id FROM Account LIMIT 1 UPDATE VIEWSTAT"] {
-        let error = run(&org, text).expect_err(text);
-        assert_eq!((error.status, error.code), (501, "NOT_IMPLEMENTED"));
+    let error = run(&org, "SELECT Id FROM ContentDocumentLink WHERE ShareType = 'V'").unwrap_err();
+    assert_eq!(error.code, "MALFORMED_QUERY");
+    assert!(error.message.contains("Implementation restriction: ContentDocumentLink requires a filter"));
+    for filter in
+        ["ContentDocumentId = '069000000000001AAA'", "LinkedEntityId IN ('001000000000001AAA', '001000000000002AAA')"]
+    {
+        let text = format!("SELECT Id FROM ContentDocumentLink WHERE {filter} AND ShareType = 'V'");
+        assert_eq!(run(&org, &text).unwrap()["totalSize"], 0);
     }
 }

@@ -1,6 +1,7 @@
 //! The evaluator through its front door, over a small org written through DML.
 
 mod bulk;
+mod clauses;
 mod errors;
 mod model;
 mod pages;
@@ -73,7 +74,7 @@ pub(crate) fn create(org: &mut Org, object: &str, fields: Json) -> String {
     saved.into_iter().next().unwrap().unwrap().id.to_string()
 }
 
-pub(super) fn delete(org: &mut Org, id: &str) {
+pub(crate) fn delete(org: &mut Org, id: &str) {
     let id = RecordId::parse(id).unwrap();
     let object = org.schema.by_prefix(id.prefix()).unwrap();
     org.write(&context(org), vec![Write::Delete { object, id }]).remove(0).unwrap();

@@ -211,7 +211,7 @@ fn shapes() {
         ),
         (
             "SELECT toLabel(State__c), FORMAT(Total__c) t FROM Invoice__c WHERE Name = 'I1'",
-            json!([{"State__c": "Open", "t": "$100.50"}]),
+            json!([{"State__c": "Open", "t": "100,50\u{a0}$"}]),
         ),
         ("SELECT Name FROM Contact WHERE ReportsTo.Account.Name = 'Acme'", json!([{"Name": "Roe"}])),
     ] {
@@ -320,7 +320,9 @@ fn field_sets() {
 #[test]
 fn describes_keep_their_word() {
     let org = empty_org();
-    for object in org.schema.objects().iter().filter(|o| o.flags.queryable) {
+    // Links are asked for by what they link ("Implementation restriction").
+    let is_free = |name: &str| name != "ContentDocumentLink";
+    for object in org.schema.objects().iter().filter(|o| o.flags.queryable && is_free(&o.name)) {
         let text = format!("SELECT FIELDS(ALL) FROM {} LIMIT 1", object.name);
         run(&org, &text).unwrap_or_else(|e| panic!("{text}: {e}"));
         for field in &object.fields {
