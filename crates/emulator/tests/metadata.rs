@@ -25,7 +25,8 @@ async fn call_as(running: &Running, session: &str, version: &str, header: &str, 
          </m:SessionHeader>{header}</se:Header><se:Body>{body}</se:Body></se:Envelope>"
     );
     let request = running.http.post(running.url(&format!("/services/Soap/m/{version}")));
-    let response = request.header("Content-Type", "text/xml").header("SOAPAction", "\"\"").body(envelope).send().await.unwrap();
+    let response =
+        request.header("Content-Type", "text/xml").header("SOAPAction", "\"\"").body(envelope).send().await.unwrap();
     let status = response.status().as_u16();
     assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/xml"));
     (status, xml::parse(&response.bytes().await.unwrap()).unwrap())
@@ -61,7 +62,8 @@ fn files(list: &[(&str, &str)]) -> Vec<u8> {
 }
 
 fn package(types: &[(&str, &str)]) -> String {
-    let types: String = types.iter().map(|(n, m)| format!("<types><members>{m}</members><name>{n}</name></types>")).collect();
+    let types: String =
+        types.iter().map(|(n, m)| format!("<types><members>{m}</members><name>{n}</name></types>")).collect();
     format!("<Package xmlns=\"{NS}\">{types}<version>66.0</version></Package>")
 }
 
@@ -78,11 +80,21 @@ async fn faults_are_500_without_detail_and_name_their_code() {
     for (version, body, code, part) in [
         ("30.0", "<m:describeMetadata/>", "sf:UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL"),
         ("99.0", "<m:describeMetadata/>", "sf:UNSUPPORTED_API_VERSION", "Invalid Api version"),
-        ("66.0", "<m:nonsense/>", "soapenv:Client", "No operation available for request {http://soap.sforce.com/2006/04/metadata}nonsense"),
+        (
+            "66.0",
+            "<m:nonsense/>",
+            "soapenv:Client",
+            "No operation available for request {http://soap.sforce.com/2006/04/metadata}nonsense",
+        ),
         ("66.0", "", "soapenv:Client", "Must have a request"),
         ("66.0", "<m:x>&nbsp;</m:x>", "soapenv:Client", "not declared"),
         ("66.0", "<m:readMetadata><m:type>Nonsense</m:type></m:readMetadata>", "sf:INVALID_TYPE", "Nonsense"),
-        ("66.0", "<m:checkDeployStatus><m:asyncProcessId>0Af000000000001</m:asyncProcessId></m:checkDeployStatus>", "sf:INVALID_CROSS_REFERENCE_KEY", "0Af"),
+        (
+            "66.0",
+            "<m:checkDeployStatus><m:asyncProcessId>0Af000000000001</m:asyncProcessId></m:checkDeployStatus>",
+            "sf:INVALID_CROSS_REFERENCE_KEY",
+            "0Af",
+        ),
     ] {
         let (found, text) = fault(&running, version, body).await;
         assert_eq!(found, code, "{body}");
@@ -129,16 +141,23 @@ async fn components_stand_for_themselves_unless_all_or_none_is_asked_for() {
 #[tokio::test]
 async fn what_is_seeded_is_listed_read_and_retrieved_like_what_was_deployed() {
     let running = start().await;
-    let listed = call(&running, "<m:listMetadata><m:queries><m:type>CustomField</m:type></m:queries></m:listMetadata>").await;
+    let listed =
+        call(&running, "<m:listMetadata><m:queries><m:type>CustomField</m:type></m:queries></m:listMetadata>").await;
     let names: Vec<_> = listed.iter().filter_map(|p| p.text_of("fullName")).collect();
     assert!(names.contains(&"Shipment__c.Status__c"), "{names:?}");
     let wanted = "<m:types><m:members>Shipment__c</m:members><m:name>CustomObject</m:name></m:types>\
                   <m:types><m:members>Account.Ext_Id__c</m:members><m:name>CustomField</m:name></m:types>";
-    let body = format!("<m:retrieve><m:retrieveRequest><m:apiVersion>66.0</m:apiVersion><m:singlePackage>true</m:singlePackage>\
-                        <m:unpackaged>{wanted}<m:version>66.0</m:version></m:unpackaged></m:retrieveRequest></m:retrieve>");
+    let body = format!(
+        "<m:retrieve><m:retrieveRequest><m:apiVersion>66.0</m:apiVersion><m:singlePackage>true</m:singlePackage>\
+                        <m:unpackaged>{wanted}<m:version>66.0</m:version></m:unpackaged></m:retrieveRequest></m:retrieve>"
+    );
     let id = call(&running, &body).await[0].text_of("id").unwrap().to_owned();
     assert!(id.starts_with("09S"));
-    let status = |zip: bool| format!("<m:checkRetrieveStatus><m:asyncProcessId>{id}</m:asyncProcessId><m:includeZip>{zip}</m:includeZip></m:checkRetrieveStatus>");
+    let status = |zip: bool| {
+        format!(
+            "<m:checkRetrieveStatus><m:asyncProcessId>{id}</m:asyncProcessId><m:includeZip>{zip}</m:includeZip></m:checkRetrieveStatus>"
+        )
+    };
     let without = call(&running, &status(false)).await;
     assert_eq!((without[0].text_of("status"), without[0].text_of("zipFile")), (Some("Succeeded"), None));
     let result = call(&running, &status(true)).await.remove(0);
@@ -151,9 +170,14 @@ async fn what_is_seeded_is_listed_read_and_retrieved_like_what_was_deployed() {
     assert_eq!(fault(&running, "66.0", &status(true)).await.0, "sf:INVALID_CROSS_REFERENCE_KEY");
     // A retrieved file says what the org has: deploying it changes nothing.
     let before = answer(running.call(Method::GET, "/services/data/v66.0/sobjects/Shipment__c/describe")).await.1;
-    let deployed = format!("<m:deploy><m:ZipFile>{}</m:ZipFile><m:DeployOptions><m:singlePackage>true</m:singlePackage></m:DeployOptions></m:deploy>", STANDARD.encode(&zip));
+    let deployed = format!(
+        "<m:deploy><m:ZipFile>{}</m:ZipFile><m:DeployOptions><m:singlePackage>true</m:singlePackage></m:DeployOptions></m:deploy>",
+        STANDARD.encode(&zip)
+    );
     let id = call(&running, &deployed).await[0].text_of("id").unwrap().to_owned();
-    let status = format!("<m:checkDeployStatus><m:asyncProcessId>{id}</m:asyncProcessId><m:includeDetails>true</m:includeDetails></m:checkDeployStatus>");
+    let status = format!(
+        "<m:checkDeployStatus><m:asyncProcessId>{id}</m:asyncProcessId><m:includeDetails>true</m:includeDetails></m:checkDeployStatus>"
+    );
     let result = call(&running, &status).await.remove(0);
     assert_eq!(result.text_of("status"), Some("Succeeded"), "{result:?}");
     let after = answer(running.call(Method::GET, "/services/data/v66.0/sobjects/Shipment__c/describe")).await.1;
@@ -171,7 +195,8 @@ async fn deploy(running: &Running, zip: Vec<u8>, options: Json) -> (u16, Json, J
     let json = json!({ "deployOptions": options });
     body.extend_from_slice(format!("\r\n--XX\r\nContent-Disposition: form-data; name=\"entity_content\"\r\nContent-Type: application/json\r\n\r\n{json}\r\n--XX--\r\n").as_bytes());
     let path = "/services/data/v66.0/metadata/deployRequest";
-    let request = running.call(Method::POST, path).header("Content-Type", "multipart/form-data; boundary=XX").body(body);
+    let request =
+        running.call(Method::POST, path).header("Content-Type", "multipart/form-data; boundary=XX").body(body);
     let (status, first) = answer(request).await;
     let id = first["id"].as_str().unwrap_or_default().to_owned();
     let (_, result) = answer(running.call(Method::GET, &format!("{path}/{id}?includeDetails=true"))).await;
@@ -181,18 +206,27 @@ async fn deploy(running: &Running, zip: Vec<u8>, options: Json) -> (u16, Json, J
 #[tokio::test]
 async fn deployments_over_rest_give_lists_where_there_are_lists() {
     let running = start().await;
-    let object = "<CustomObject><fields><fullName>Rest__c</fullName><label>R</label><type>Date</type></fields></CustomObject>";
+    let object =
+        "<CustomObject><fields><fullName>Rest__c</fullName><label>R</label><type>Date</type></fields></CustomObject>";
     let package = package(&[("CustomField", "Account.Rest__c")]);
     let zip = files(&[("package.xml", &package), ("objects/Account.object", object)]);
-    let (status, first, result) = deploy(&running, zip.clone(), json!({ "singlePackage": true, "checkOnly": true, "rollbackOnError": true })).await;
+    let (status, first, result) =
+        deploy(&running, zip.clone(), json!({ "singlePackage": true, "checkOnly": true, "rollbackOnError": true }))
+            .await;
     assert_eq!((status, &first["deployResult"]["status"]), (201, &json!("Pending")));
-    assert!(first["url"].as_str().unwrap().starts_with(&running.url("/services/data/v66.0/metadata/deployRequest/0Af")));
+    assert!(
+        first["url"].as_str().unwrap().starts_with(&running.url("/services/data/v66.0/metadata/deployRequest/0Af"))
+    );
     assert_eq!(first["deployOptions"]["checkOnly"], true);
     assert_eq!(result["status"], "Succeeded");
     assert_eq!(result["details"]["componentFailures"], json!([]));
     assert_eq!(result["details"]["runTestResult"]["numTestsRun"], 0);
     let validated = first["id"].as_str().unwrap().to_owned();
-    let quick = |id: &str| running.call(Method::POST, "/services/data/v66.0/metadata/deployRequest").json(&json!({ "validatedDeployRequestId": id }));
+    let quick = |id: &str| {
+        running
+            .call(Method::POST, "/services/data/v66.0/metadata/deployRequest")
+            .json(&json!({ "validatedDeployRequestId": id }))
+    };
     let (status, body) = answer(quick(&validated)).await;
     assert_eq!((status, &body["validatedDeployRequestId"]), (201, &json!(validated)));
     assert_ne!(body["id"], json!(validated));
@@ -215,8 +249,12 @@ async fn definitions_are_tables_that_queries_can_join_count_and_order() {
     };
     let (_, found) = ask("tooling/query", "SELECT EntityDefinition.QualifiedApiName q, COUNT(Id) n FROM FieldDefinition WHERE EntityDefinition.QualifiedApiName IN ('Account','Contact') GROUP BY EntityDefinition.QualifiedApiName ORDER BY EntityDefinition.QualifiedApiName").await;
     for (row, name) in found["records"].as_array().unwrap().iter().zip(["Account", "Contact"]) {
-        let (_, described) = answer(running.call(Method::GET, &format!("/services/data/v66.0/sobjects/{name}/describe"))).await;
-        assert_eq!((&row["q"], row["n"].as_u64()), (&json!(name), Some(described["fields"].as_array().unwrap().len() as u64)));
+        let (_, described) =
+            answer(running.call(Method::GET, &format!("/services/data/v66.0/sobjects/{name}/describe"))).await;
+        assert_eq!(
+            (&row["q"], row["n"].as_u64()),
+            (&json!(name), Some(described["fields"].as_array().unwrap().len() as u64))
+        );
     }
     let (_, found) = ask("query", "SELECT QualifiedApiName, (SELECT QualifiedApiName FROM Fields WHERE QualifiedApiName = 'Email') FROM EntityDefinition WHERE KeyPrefix = '003'").await;
     assert_eq!(found["records"][0]["Fields"]["records"][0]["QualifiedApiName"], "Email");
@@ -226,16 +264,24 @@ async fn definitions_are_tables_that_queries_can_join_count_and_order() {
     let (_, found) = ask("tooling/query", "SELECT DurableId, DataType, ReferenceTo FROM FieldDefinition WHERE EntityDefinition.QualifiedApiName = 'Shipment__c' AND QualifiedApiName = 'Account__c'").await;
     assert_eq!(found["records"][0]["DataType"], "Lookup(Account)");
     assert_eq!(found["records"][0]["ReferenceTo"], json!({ "referenceTo": ["Account"] }));
-    assert!(found["records"][0]["attributes"]["url"].as_str().unwrap().starts_with("/services/data/v66.0/tooling/sobjects/FieldDefinition/"));
+    assert!(
+        found["records"][0]["attributes"]["url"]
+            .as_str()
+            .unwrap()
+            .starts_with("/services/data/v66.0/tooling/sobjects/FieldDefinition/")
+    );
     let (status, found) = ask("tooling/query", "SELECT Nmae FROM EntityDefinition").await;
     assert_eq!((status, &found[0]["errorCode"]), (400, &json!("INVALID_FIELD")));
     let (status, _) = ask("query", "SELECT Id FROM CustomField").await;
     assert_eq!(status, 400, "objects of the Tooling API are not asked for elsewhere");
     let (_, found) = ask("tooling/query", "SELECT Username FROM User LIMIT 1").await;
     assert_eq!(found["entityTypeName"], "User");
-    let (_, columns) = answer(running.call(Method::GET, "/services/data/v66.0/tooling/query?q=SELECT+Id+FROM+ApexClass&columns=true")).await;
+    let (_, columns) =
+        answer(running.call(Method::GET, "/services/data/v66.0/tooling/query?q=SELECT+Id+FROM+ApexClass&columns=true"))
+            .await;
     assert_eq!(columns["columnMetadata"][0]["columnName"], "Id");
-    let (status, body) = answer(running.call(Method::GET, "/services/data/v66.0/tooling/executeAnonymous?anonymousBody=x")).await;
+    let (status, body) =
+        answer(running.call(Method::GET, "/services/data/v66.0/tooling/executeAnonymous?anonymousBody=x")).await;
     assert_eq!((status, &body[0]["errorCode"]), (501, &json!("NOT_IMPLEMENTED")));
 }
 
@@ -266,7 +312,11 @@ async fn a_changed_schema_is_there_again_after_a_restart() {
     let (_, account) = answer(create.json(&json!({ "Name": "A", "Gone__c": "g", "Kept__c": "k" }))).await;
     let gone = format!("/services/data/v66.0/tooling/sobjects/CustomField/{}", first["id"].as_str().unwrap());
     assert_eq!(answer(running.call(Method::DELETE, &gone)).await.0, 204);
-    call(&running, "<m:deleteMetadata><m:type>CustomObject</m:type><m:fullNames>Shipment_Line__c</m:fullNames></m:deleteMetadata>").await;
+    call(
+        &running,
+        "<m:deleteMetadata><m:type>CustomObject</m:type><m:fullNames>Shipment_Line__c</m:fullNames></m:deleteMetadata>",
+    )
+    .await;
     let before = describe(&running, "Account").await;
     running.emulator.stop().await.unwrap();
 
@@ -276,10 +326,21 @@ async fn a_changed_schema_is_there_again_after_a_restart() {
     let id = account["id"].as_str().unwrap();
     let found = query(&running, &format!("SELECT Kept__c FROM Account WHERE Id = '{id}'")).await;
     assert_eq!(found["records"][0]["Kept__c"], "k");
-    let shown = answer(running.call(Method::GET, &format!("/services/data/v66.0/tooling/sobjects/CustomField/{}", kept["id"].as_str().unwrap()))).await.1;
-    assert_eq!((&shown["FullName"], &shown["Metadata"]["inlineHelpText"]), (&json!("Account.Kept__c"), &json!("a | b\nc")));
+    let shown = answer(running.call(
+        Method::GET,
+        &format!("/services/data/v66.0/tooling/sobjects/CustomField/{}", kept["id"].as_str().unwrap()),
+    ))
+    .await
+    .1;
+    assert_eq!(
+        (&shown["FullName"], &shown["Metadata"]["inlineHelpText"]),
+        (&json!("Account.Kept__c"), &json!("a | b\nc"))
+    );
     // A field made anew gets a place of its own, not the deleted one's.
     let (_, again) = tool(&running, "Account.Gone__c", text("Gone")).await;
     assert_ne!(again["id"], first["id"]);
-    assert_eq!(query(&running, &format!("SELECT Gone__c FROM Account WHERE Id = '{id}'")).await["records"][0]["Gone__c"], Json::Null);
+    assert_eq!(
+        query(&running, &format!("SELECT Gone__c FROM Account WHERE Id = '{id}'")).await["records"][0]["Gone__c"],
+        Json::Null
+    );
 }

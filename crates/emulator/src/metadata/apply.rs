@@ -192,6 +192,9 @@ fn add(
             let value = crate::Value::Bool(field.default_value.as_deref() == Some("true"));
             work.effects.push(Effect::Fill { object, field: place, value });
         }
+        if field.summary.is_some() {
+            work.effects.push(Effect::RollUp { object, field: place });
+        }
         if field.auto_number {
             let format = field.auto_number_format.clone().unwrap_or_default();
             let start = def.starting_number.unwrap_or(1);
@@ -303,6 +306,9 @@ fn alter(
         if !before.auto_number {
             work.effects.push(Effect::Number { object, field: place, format, start, existing: false });
         }
+    }
+    if after.summary.is_some() {
+        work.effects.push(Effect::RollUp { object, field: place });
     }
     changed.fields[usize::from(place.0)] = after;
     changed.index();

@@ -11,11 +11,11 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 pub type FileSet = BTreeMap<String, Arc<[u8]>>;
 
 /// Files of one deployment or retrieval. Documented.
-pub const FILES_MAX: usize = 10_000;
+pub(super) const FILES_MAX: usize = 10_000;
 /// Bytes of a zip file. Documented: 39 MB.
-pub const ZIP_BYTES_MAX: usize = 39 * 1024 * 1024;
+pub(super) const ZIP_BYTES_MAX: usize = 39 * 1024 * 1024;
 /// Bytes of all files of a zip together. Documented: 629,145,600.
-pub const UNZIPPED_BYTES_MAX: u64 = 629_145_600;
+pub(super) const UNZIPPED_BYTES_MAX: u64 = 629_145_600;
 
 /// A zip file that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -103,15 +103,17 @@ fn check_limits(def: &FieldDef, object: &ObjectType) -> Result<(), Problem> {
     Ok(())
 }
 
-/// A default: any formula that knows no record.
+/// A default is a formula, computed when a record is made: one that cannot be compiled is refused.
 fn default_value(def: &FieldDef, schema: &Schema, field: &mut Field) -> Result<(), Problem> {
     let Some(text) = def.default_value.as_deref().map(str::trim).filter(|text| !text.is_empty()) else {
         return Ok(());
     };
     if field.calculated || field.auto_number {
-        return Err(Problem::integrity(format!("Can not specify 'defaultValue' for {}", def.name)));
+        let message = format!("Can not specify 'defaultValue' for a CustomField of type {}", def.ty);
+        return Err(Problem::integrity(message));
     }
-    formula::compile_default(schema, text, field).map_err(|e| Problem::integrity(e.to_string()))?;
+    formula::compile_default(schema, text, field)
+        .map_err(|e| Problem::integrity(format!("In field: defaultValue - {e}")))?;
     field.default_value_formula = Some(text.to_owned());
     field.defaulted_on_create = true;
     Ok(())

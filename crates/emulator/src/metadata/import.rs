@@ -9,7 +9,10 @@ use serde_json::Value as Json;
 use super::deploy::{DeployMessage, DeployOptions};
 use super::{FileSet, Manifest, TypeMembers, types};
 use crate::dml::WriteContext;
-use crate::schema::{Blanks, Field, FieldType, Formula, ObjectFlags, ObjectType, PicklistValue, RecordType, Schema, Scope};
+use crate::schema::{
+    Blanks, ChildRelationship, Field, FieldType, Formula, ObjectFlags, ObjectType, PicklistValue, RecordType, Schema,
+    Scope,
+};
 use crate::xml::{self, Writer};
 use crate::{Org, RecordId};
 
@@ -58,8 +61,28 @@ pub fn describe(json: &Json) -> Result<ObjectType, DescribeError> {
     for described in fields {
         object.fields.push(field(described)?);
     }
+    object.children.extend(json["childRelationships"].as_array().into_iter().flatten().filter_map(child));
     object.index();
     Ok(object)
+}
+
+fn child(json: &Json) -> Option<ChildRelationship> {
+    let text = |name: &str| json[name].as_str().map(str::to_owned);
+    let flag = |name: &str| json[name].as_bool().unwrap_or(false);
+    let list = |name: &str| {
+        let names = json[name].as_array().into_iter().flatten();
+        names.filter_map(Json::as_str).map(str::to_owned).collect()
+    };
+    Some(ChildRelationship {
+        child_object: text("childSObject")?,
+        field: text("field")?,
+        relationship_name: text("relationshipName"),
+        cascade_delete: flag("cascadeDelete"),
+        restricted_delete: flag("restrictedDelete"),
+        deprecated_and_hidden: flag("deprecatedAndHidden"),
+        junction_id_list_names: list("junctionIdListNames"),
+        junction_reference_to: list("junctionReferenceTo"),
+    })
 }
 
 fn flags(json: &Json) -> ObjectFlags {
@@ -155,7 +178,8 @@ pub fn merge(schema: &mut Schema, described: Vec<(ObjectType, Json)>) {
                 schema.replace(object.clone());
             }
             Some(mut known) => {
-                let missing = object.fields.iter().filter(|f| known.field(&f.name).is_none()).cloned().collect::<Vec<_>>();
+                let missing =
+                    object.fields.iter().filter(|f| known.field(&f.name).is_none()).cloned().collect::<Vec<_>>();
                 known.fields.extend(missing);
                 for record in &object.record_types {
                     if !known.record_types.iter().any(|r| r.developer_name == record.developer_name) {
@@ -220,7 +244,11 @@ fn name_children(schema: &mut Schema, child: &str, field: &str, name: &str) {
 ///
 /// # Errors
 /// The files cannot be packed: a name that no zip file can hold.
-pub fn package(org: &mut Org, files: &FileSet, context: &WriteContext) -> Result<Vec<DeployMessage>, super::ArchiveError> {
+pub fn package(
+    org: &mut Org,
+    files: &FileSet,
+    context: &WriteContext,
+) -> Result<Vec<DeployMessage>, super::ArchiveError> {
     let mut laid_out = metadata_format(files);
     let manifest = manifest_of(&laid_out);
     laid_out.insert("package.xml".into(), manifest.file().into_bytes().into());
@@ -249,7 +277,8 @@ pub fn metadata_format(files: &FileSet) -> FileSet {
     for (path, bytes) in files {
         let names: Vec<&str> = path.split('/').collect();
         // The last folder of the path that is a type's own: projects may be in folders of any name.
-        let found = names.iter().enumerate().rev().skip(1).find_map(|(at, name)| Some((at, types::by_directory(name)?)));
+        let found =
+            names.iter().enumerate().rev().skip(1).find_map(|(at, name)| Some((at, types::by_directory(name)?)));
         let Some((at, ty)) = found else { continue };
         let below = names.get(at + 1..).unwrap_or_default();
         if ty.name == "CustomObject" {

@@ -5,7 +5,7 @@
 
 use super::apply::Saved;
 use super::work::Effect;
-use super::{Mode, Node, Problem, Work, field, naming, render, types};
+use super::{Mode, Node, Problem, Work, field, naming, types};
 use crate::RecordId;
 use crate::schema::{Field, FieldType, NameField, ObjectId, ObjectType, Schema};
 use crate::xml::Element;
@@ -380,9 +380,4 @@ pub(super) fn user_of(schema: &Schema, object: &ObjectType, name: &str) -> Optio
 fn mentions(source: &str, name: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     source.split(|c: char| !word(c)).any(|found| found.eq_ignore_ascii_case(name))
-}
-
-/// The file of an object, with all its parts, as a retrieve gives it.
-pub(super) fn file(org: &crate::Org, name: &str) -> Option<String> {
-    Some(render::object(org, name, None)?.sorted().file("CustomObject"))
 }

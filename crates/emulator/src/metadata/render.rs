@@ -43,9 +43,7 @@ pub(super) fn component(org: &Org, kind: &str, full_name: &str) -> Option<Node> 
 /// every one is, and the object's own settings.
 pub(super) fn object(org: &Org, name: &str, only: Option<&[(String, String)]>) -> Option<Node> {
     let (_, facts) = org.schema.find(name)?;
-    if facts.key_prefix.is_none() {
-        return None;
-    }
+    facts.key_prefix?;
     let mut node = Node::default();
     let wanted = |kind: &str, part: &str| {
         only.is_none_or(|only| only.iter().any(|(k, p)| k == kind && p.eq_ignore_ascii_case(part)))

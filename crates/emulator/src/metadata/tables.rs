@@ -171,7 +171,8 @@ fn shape(record: &mut Json, tooling: bool, version: u16) {
             }
             Json::Object(_) if name == "attributes" => {
                 if let Some(Json::String(url)) = value.get_mut("url").filter(|_| tooling) {
-                    *url = url.replace(&format!("/v{version}.0/sobjects/"), &format!("/v{version}.0/tooling/sobjects/"));
+                    *url =
+                        url.replace(&format!("/v{version}.0/sobjects/"), &format!("/v{version}.0/tooling/sobjects/"));
                 }
             }
             Json::Object(inner) if inner.contains_key("records") => {
@@ -237,6 +238,11 @@ fn under_tooling(described: &mut Json, version: &str) {
     }
 }
 
+/// Where an object stands in a schema that holds the tables.
+fn place(schema: &Schema, name: &str) -> Option<ObjectId> {
+    schema.find(name).map(|(place, _)| place)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,9 +259,4 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), objects().len());
     }
-}
-
-/// Where an object stands in a schema that holds the tables.
-fn place(schema: &Schema, name: &str) -> Option<ObjectId> {
-    schema.find(name).map(|(place, _)| place)
 }

@@ -124,36 +124,66 @@ fn a_field_of_every_type_is_made_described_written_and_read() {
     for (ty, members, describe, written, read) in [
         ("Text", "<length>5</length>".to_owned(), FieldType::String, json!("abc"), json!("abc")),
         ("TextArea", String::new(), FieldType::Textarea, json!("a\nb"), json!("a\nb")),
-        ("LongTextArea", "<length>300</length><visibleLines>3</visibleLines>".into(), FieldType::Textarea, json!("x"), json!("x")),
-        ("Html", "<length>300</length><visibleLines>10</visibleLines>".into(), FieldType::Textarea, json!("<b>x</b>"), json!("<b>x</b>")),
+        (
+            "LongTextArea",
+            "<length>300</length><visibleLines>3</visibleLines>".into(),
+            FieldType::Textarea,
+            json!("x"),
+            json!("x"),
+        ),
+        (
+            "Html",
+            "<length>300</length><visibleLines>10</visibleLines>".into(),
+            FieldType::Textarea,
+            json!("<b>x</b>"),
+            json!("<b>x</b>"),
+        ),
         ("Number", "<precision>5</precision><scale>2</scale>".into(), FieldType::Double, json!(1.25), json!(1.25)),
         ("Currency", "<precision>5</precision><scale>2</scale>".into(), FieldType::Currency, json!(1.5), json!(1.5)),
         ("Percent", "<precision>5</precision><scale>2</scale>".into(), FieldType::Percent, json!(50), json!(50.0)),
         ("Checkbox", "<defaultValue>true</defaultValue>".into(), FieldType::Boolean, json!(false), json!(false)),
         ("Date", String::new(), FieldType::Date, json!("2026-01-02"), json!("2026-01-02")),
-        ("DateTime", String::new(), FieldType::Datetime, json!("2026-01-02T03:04:05Z"), json!("2026-01-02T03:04:05.000+0000")),
+        (
+            "DateTime",
+            String::new(),
+            FieldType::Datetime,
+            json!("2026-01-02T03:04:05Z"),
+            json!("2026-01-02T03:04:05.000+0000"),
+        ),
         ("Time", String::new(), FieldType::Time, json!("03:04:05.000Z"), json!("03:04:05.000Z")),
         ("Email", String::new(), FieldType::Email, json!("a@b.example"), json!("a@b.example")),
         ("Phone", String::new(), FieldType::Phone, json!("123"), json!("123")),
         ("Url", String::new(), FieldType::Url, json!("http://x"), json!("http://x")),
         ("Picklist", set.into(), FieldType::Picklist, json!("a"), json!("a")),
-        ("MultiselectPicklist", format!("{set}<visibleLines>4</visibleLines>"), FieldType::Multipicklist, json!("a;b"), json!("a;b")),
+        (
+            "MultiselectPicklist",
+            format!("{set}<visibleLines>4</visibleLines>"),
+            FieldType::Multipicklist,
+            json!("a;b"),
+            json!("a;b"),
+        ),
     ] {
         let name = format!("F_{ty}__c");
         bench.field(&name, &format!("<type>{ty}</type>{members}")).unwrap_or_else(|p| panic!("{ty}: {p}"));
         let (_, object) = bench.org.schema.find("Parcel__c").unwrap();
         let (_, field) = object.field(&name).unwrap();
         assert_eq!((field.ty, field.custom, field.createable), (describe, true, true), "{ty}");
-        let id = bench.create("Parcel__c", json!({ "Name": ty, name.as_str(): written })).unwrap_or_else(|e| panic!("{ty}: {e:?}"));
+        let id = bench
+            .create("Parcel__c", json!({ "Name": ty, name.as_str(): written }))
+            .unwrap_or_else(|e| panic!("{ty}: {e:?}"));
         let found = bench.query(&format!("SELECT {name} FROM Parcel__c WHERE Id = '{id}'")).unwrap();
         assert_eq!(found["records"][0][&name], read, "{ty}");
         // What is read of it can be saved again, and is the same then.
         let node = read_node(&bench, &format!("Parcel__c.{name}"));
         let element = node.element("CustomField");
-        bench.org.change_metadata(&bench.context.clone(), |work| {
-            let result = work.attempt(|work| save(work, "CustomField", &format!("Parcel__c.{name}"), &element, Mode::Update));
-            (true, result)
-        }).unwrap_or_else(|p| panic!("{ty}: {p}"));
+        bench
+            .org
+            .change_metadata(&bench.context.clone(), |work| {
+                let result = work
+                    .attempt(|work| save(work, "CustomField", &format!("Parcel__c.{name}"), &element, Mode::Update));
+                (true, result)
+            })
+            .unwrap_or_else(|p| panic!("{ty}: {p}"));
         assert_eq!(read_node(&bench, &format!("Parcel__c.{name}")), node, "{ty}");
     }
 }
@@ -182,12 +212,21 @@ fn definitions_that_break_a_rule_are_refused() {
         ("<type>Date</type><externalId>true</externalId>", "Can not specify 'externalId'"),
         ("<type>Lookup</type>", "Must specify 'referenceTo'"),
         ("<type>Lookup</type><referenceTo>Nothing__c</referenceTo>", "does not resolve to a valid sObject type"),
-        ("<type>Lookup</type><referenceTo>Account</referenceTo><required>true</required>", "cascade delete or restrict delete"),
-        ("<type>Lookup</type><referenceTo>Account</referenceTo><relationshipName>bad name</relationshipName>", "Developer Name"),
-        ("<type>MasterDetail</type><referenceTo>User</referenceTo><relationshipName>P</relationshipName>", "cannot be the master"),
+        (
+            "<type>Lookup</type><referenceTo>Account</referenceTo><required>true</required>",
+            "cascade delete or restrict delete",
+        ),
+        (
+            "<type>Lookup</type><referenceTo>Account</referenceTo><relationshipName>bad name</relationshipName>",
+            "Developer Name",
+        ),
+        (
+            "<type>MasterDetail</type><referenceTo>User</referenceTo><relationshipName>P</relationshipName>",
+            "cannot be the master",
+        ),
         ("<type>EncryptedText</type><length>10</length>", "encrypted text is not built"),
         ("<type>Number</type><precision>5</precision><scale>0</scale><formula>Nothing__c</formula>", "Nothing__c"),
-        ("<type>Text</type><length>5</length><defaultValue>VLOOKUP(1)</defaultValue>", "default"),
+        ("<type>Text</type><length>5</length><defaultValue>NOSUCH(1)</defaultValue>", "defaultValue - "),
     ] {
         let problem = bench.field("Bad__c", members).expect_err(members);
         assert!(problem.message.contains(part), "{members}: {problem}");
@@ -201,7 +240,9 @@ fn definitions_that_break_a_rule_are_refused() {
 #[test]
 fn names_of_relationships_do_not_clash() {
     let mut bench = Bench::new();
-    let lookup = |children: &str| format!("<type>Lookup</type><referenceTo>Account</referenceTo><relationshipName>{children}</relationshipName>");
+    let lookup = |children: &str| {
+        format!("<type>Lookup</type><referenceTo>Account</referenceTo><relationshipName>{children}</relationshipName>")
+    };
     bench.field("One__c", &lookup("Parcels")).unwrap();
     let problem = bench.field("Two__c", &lookup("parcels")).unwrap_err();
     assert_eq!(problem.code, "DUPLICATE_DEVELOPER_NAME");
@@ -245,18 +286,27 @@ fn types_change_where_values_can_follow() {
     let problem = bench.field("V__c", "<type>Text</type><length>3</length>").unwrap_err();
     assert!(problem.message.contains("longer values"), "{problem}");
     bench.create("Parcel__c", json!({ "V__c": "12.5" })).unwrap();
-    assert_eq!(bench.field("V__c", "<type>Text</type><length>20</length><unique>true</unique>").unwrap_err().code, "DUPLICATE_VALUE");
+    assert_eq!(
+        bench.field("V__c", "<type>Text</type><length>20</length><unique>true</unique>").unwrap_err().code,
+        "DUPLICATE_VALUE"
+    );
 }
 
 #[test]
 fn details_have_no_owner_and_must_have_a_master() {
     let mut bench = Bench::new();
-    let master = "<type>MasterDetail</type><referenceTo>Account</referenceTo><relationshipName>Parcels</relationshipName>";
+    let master =
+        "<type>MasterDetail</type><referenceTo>Account</referenceTo><relationshipName>Parcels</relationshipName>";
     let account = bench.create("Account", json!({ "Name": "A" })).unwrap();
     let parcel = bench.create("Parcel__c", json!({})).unwrap();
     let problem = bench.field("M__c", master).unwrap_err();
     assert!(problem.message.contains("already has records"), "{problem}");
-    bench.field("M__c", "<type>Lookup</type><referenceTo>Account</referenceTo><relationshipName>Parcels</relationshipName>").unwrap();
+    bench
+        .field(
+            "M__c",
+            "<type>Lookup</type><referenceTo>Account</referenceTo><relationshipName>Parcels</relationshipName>",
+        )
+        .unwrap();
     assert!(bench.field("M__c", master).unwrap_err().message.contains("without a value"));
     let (object, _) = bench.org.schema.find("Parcel__c").unwrap();
     let context = bench.context.clone();
@@ -268,7 +318,12 @@ fn details_have_no_owner_and_must_have_a_master() {
     let text = "<CustomObject><label>P</label><sharingModel>ReadWrite</sharingModel></CustomObject>";
     let problem = bench.save("CustomObject", "Parcel__c", text, Mode::Update).unwrap_err();
     assert!(problem.message.contains("with a MasterDetail relationship field"), "{problem}");
-    bench.field("M__c", "<type>Lookup</type><referenceTo>Account</referenceTo><relationshipName>Parcels</relationshipName>").unwrap();
+    bench
+        .field(
+            "M__c",
+            "<type>Lookup</type><referenceTo>Account</referenceTo><relationshipName>Parcels</relationshipName>",
+        )
+        .unwrap();
     assert_eq!(bench.values("OwnerId"), [json!(bench.context.user.to_string())]);
 }
 
@@ -279,9 +334,47 @@ fn existing_records_get_a_checkbox_default_and_numbers() {
     bench.create("Parcel__c", json!({})).unwrap();
     bench.field("C__c", "<type>Checkbox</type><defaultValue>true</defaultValue>").unwrap();
     assert_eq!(bench.values("C__c"), [json!(true), json!(true)]);
-    bench.field("N__c", "<type>AutoNumber</type><displayFormat>N-{00}</displayFormat><startingNumber>7</startingNumber>").unwrap();
+    bench
+        .field("N__c", "<type>AutoNumber</type><displayFormat>N-{00}</displayFormat><startingNumber>7</startingNumber>")
+        .unwrap();
     bench.create("Parcel__c", json!({})).unwrap();
     assert_eq!(bench.values("N__c"), [json!("N-07"), json!("N-08"), json!("N-09")]);
+}
+
+#[test]
+fn formulas_defaults_and_summaries_are_computed_from_the_moment_they_are_made() {
+    let mut bench = Bench::new();
+    bench.field("W__c", "<type>Number</type><precision>8</precision><scale>2</scale>").unwrap();
+    let master = "<CustomField><label>L</label><type>MasterDetail</type><referenceTo>Parcel__c</referenceTo>\
+                  <relationshipName>Lines</relationshipName></CustomField>";
+    bench.object("Line__c", "ReadWrite").unwrap();
+    bench.save("CustomField", "Line__c.Parcel__c", master, Mode::Create).unwrap();
+    let amount = "<CustomField><label>L</label><type>Number</type><precision>8</precision><scale>1</scale>\
+                  <defaultValue>1 + 1</defaultValue></CustomField>";
+    bench.save("CustomField", "Line__c.Amount__c", amount, Mode::Create).unwrap();
+    let parcel = bench.create("Parcel__c", json!({ "W__c": 2.5 })).unwrap();
+    for given in
+        [json!({ "Parcel__c": parcel.to_string() }), json!({ "Parcel__c": parcel.to_string(), "Amount__c": 3 })]
+    {
+        bench.create("Line__c", given).unwrap();
+    }
+    bench
+        .field(
+            "Total__c",
+            "<type>Summary</type><summaryForeignKey>Line__c.Parcel__c</summaryForeignKey><summaryOperation>sum</summaryOperation>\
+             <summarizedField>Line__c.Amount__c</summarizedField>",
+        )
+        .unwrap();
+    assert_eq!(bench.values("Total__c"), [json!(5.0)]);
+    bench
+        .field(
+            "F__c",
+            "<type>Number</type><precision>18</precision><scale>2</scale><formula>W__c * 2 + Total__c</formula>",
+        )
+        .unwrap();
+    assert_eq!(bench.values("F__c"), [json!(10.0)]);
+    let problem = bench.delete("CustomField", "Parcel__c.W__c").unwrap_err();
+    assert!(problem.message.contains("Parcel__c.F__c"), "{problem}");
 }
 
 #[test]
@@ -317,7 +410,8 @@ fn record_types_appear_in_the_describe_and_as_records() {
     let mut bench = Bench::new();
     let text = |active: bool| format!("<RecordType><label>Big one</label><active>{active}</active></RecordType>");
     let saved = bench.save("RecordType", "Parcel__c.Big", &text(true), Mode::Create).unwrap();
-    let found = bench.query("SELECT Id, Name, SobjectType, IsActive FROM RecordType WHERE DeveloperName = 'Big'").unwrap();
+    let found =
+        bench.query("SELECT Id, Name, SobjectType, IsActive FROM RecordType WHERE DeveloperName = 'Big'").unwrap();
     assert_eq!(found["records"][0]["Id"], json!(saved.id.to_string()));
     assert_eq!(found["records"][0]["SobjectType"], json!("Parcel__c"));
     bench.create("Parcel__c", json!({ "RecordTypeId": saved.id.to_string() })).unwrap();
@@ -330,13 +424,18 @@ fn record_types_appear_in_the_describe_and_as_records() {
 #[test]
 fn global_value_sets_reach_the_fields_that_name_them() {
     let mut bench = Bench::new();
-    let set = |values: &str| format!("<GlobalValueSet><masterLabel>Sizes</masterLabel><sorted>false</sorted>{values}</GlobalValueSet>");
+    let set = |values: &str| {
+        format!("<GlobalValueSet><masterLabel>Sizes</masterLabel><sorted>false</sorted>{values}</GlobalValueSet>")
+    };
     let value = |name: &str| format!("<customValue><fullName>{name}</fullName><default>false</default></customValue>");
     let field = "<type>Picklist</type><valueSet><valueSetName>Sizes</valueSetName></valueSet>";
     assert_eq!(bench.field("Size__c", field).unwrap_err().code, "INVALID_CROSS_REFERENCE_KEY");
     bench.save("GlobalValueSet", "Sizes", &set(&value("S")), Mode::Create).unwrap();
     bench.field("Size__c", field).unwrap();
-    assert_eq!(bench.create("Parcel__c", json!({ "Size__c": "L" })).unwrap_err()[0].code, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST");
+    assert_eq!(
+        bench.create("Parcel__c", json!({ "Size__c": "L" })).unwrap_err()[0].code,
+        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
+    );
     bench.save("GlobalValueSet", "Sizes", &set(&(value("S") + &value("L"))), Mode::Update).unwrap();
     bench.create("Parcel__c", json!({ "Size__c": "L" })).unwrap();
     assert_eq!(bench.delete("GlobalValueSet", "Sizes").unwrap_err().code, "DELETE_FAILED");
@@ -347,7 +446,8 @@ fn custom_metadata_records_are_deployed_and_queried() {
     let mut bench = Bench::new();
     let ty = "<CustomObject><label>Rate</label><pluralLabel>Rates</pluralLabel></CustomObject>";
     bench.save("CustomObject", "Rate__mdt", ty, Mode::Create).unwrap();
-    let field = "<CustomField><label>V</label><type>Number</type><precision>5</precision><scale>1</scale></CustomField>";
+    let field =
+        "<CustomField><label>V</label><type>Number</type><precision>5</precision><scale>1</scale></CustomField>";
     bench.save("CustomField", "Rate__mdt.Value__c", field, Mode::Create).unwrap();
     let record = "<CustomMetadata xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'><label>Low</label><protected>false</protected>\
                   <values><field>Value__c</field><value xsi:type='xsd:double'>1.5</value></values></CustomMetadata>";
@@ -424,8 +524,16 @@ fn packages_that_do_not_hold_together_are_refused() {
         (vec![("package.xml", "<Package>".to_owned())], "package.xml", "Error parsing file"),
         (vec![("package.xml", manifest(&[("Nonsense", &["X"])]))], "package.xml", "Unknown type name 'Nonsense'"),
         (vec![("package.xml", manifest(&[("Layout", &["X"])]))], "X", "was not found in zipped directory"),
-        (vec![("package.xml", manifest(&[])), ("layouts/X.layout", layout.clone())], "layouts/X.layout", "Not in package.xml"),
-        (vec![("package.xml", manifest(&[("Profile", &["X"])])), ("profiles/X.profile", layout)], "X", "the root element must be Profile"),
+        (
+            vec![("package.xml", manifest(&[])), ("layouts/X.layout", layout.clone())],
+            "layouts/X.layout",
+            "Not in package.xml",
+        ),
+        (
+            vec![("package.xml", manifest(&[("Profile", &["X"])])), ("profiles/X.profile", layout)],
+            "X",
+            "the root element must be Profile",
+        ),
         (
             vec![("package.xml", manifest(&[("ApexClass", &["X"])])), ("classes/X.cls", String::new())],
             "X",
@@ -445,8 +553,10 @@ fn packages_that_do_not_hold_together_are_refused() {
 #[test]
 fn validations_change_nothing_and_can_be_deployed_once() {
     let mut bench = Bench::new();
-    let object = "<CustomObject><fields><fullName>Quick__c</fullName><label>G</label><type>Date</type></fields></CustomObject>";
-    let files = [("package.xml", manifest(&[("CustomObject", &["Account"])])), ("objects/Account.object", object.to_owned())];
+    let object =
+        "<CustomObject><fields><fullName>Quick__c</fullName><label>G</label><type>Date</type></fields></CustomObject>";
+    let files =
+        [("package.xml", manifest(&[("CustomObject", &["Account"])])), ("objects/Account.object", object.to_owned())];
     let has = |bench: &Bench| bench.org.schema.find("Account").unwrap().1.field("Quick__c").is_some();
     let checked = bench.deploy(&files, DeployOptions { check_only: true, ..options() });
     assert_eq!(checked.status, DeployStatus::Succeeded);
@@ -480,7 +590,14 @@ fn a_deployment_that_waits_can_be_cancelled() {
 fn retrieved_files_deploy_into_an_empty_org() {
     let mut bench = Bench::new();
     bench.field("A__c", "<type>Text</type><length>10</length><externalId>true</externalId><unique>true</unique><inlineHelpText>a &lt; b</inlineHelpText>").unwrap();
-    bench.save("RecordType", "Parcel__c.Big", "<RecordType><label>Big</label><active>true</active></RecordType>", Mode::Create).unwrap();
+    bench
+        .save(
+            "RecordType",
+            "Parcel__c.Big",
+            "<RecordType><label>Big</label><active>true</active></RecordType>",
+            Mode::Create,
+        )
+        .unwrap();
     let types = vec![TypeMembers { name: "CustomObject".into(), members: vec!["*".into()], line: 0, column: 0 }];
     let unpackaged = Manifest { types, version: "66.0".into() };
     let request = RetrieveRequest { single_package: true, unpackaged, ..RetrieveRequest::default() };
@@ -515,7 +632,10 @@ fn a_project_in_source_format_is_loaded() {
         "objects/Crate__c/fields/Weight__c.field-meta.xml",
         "<CustomField xmlns='http://soap.sforce.com/2006/04/metadata'><fullName>Weight__c</fullName><label>W</label><type>Number</type><precision>6</precision><scale>2</scale></CustomField>",
     );
-    put("objects/Account/fields/Crates__c.field-meta.xml", "<CustomField><fullName>Crates__c</fullName><label>W</label><type>Date</type></CustomField>");
+    put(
+        "objects/Account/fields/Crates__c.field-meta.xml",
+        "<CustomField><fullName>Crates__c</fullName><label>W</label><type>Date</type></CustomField>",
+    );
     put("layouts/Crate__c-Crate Layout.layout-meta.xml", "<Layout xmlns='http://soap.sforce.com/2006/04/metadata'/>");
     put("classes/X.cls", "class X {}");
     put("classes/X.cls-meta.xml", "<ApexClass/>");
@@ -554,6 +674,8 @@ fn what_was_saved_survives_keeping() {
     let kept = bench.org.metadata.kept(None);
     let text = serde_json::to_string(&kept).unwrap();
     let again = Catalog::from_kept(serde_json::from_str(&text).unwrap());
-    let shown = |catalog: &Catalog| catalog.all().map(|c| (c.kind, c.full_name.clone(), c.id, c.node.clone().sorted())).collect::<Vec<_>>();
+    let shown = |catalog: &Catalog| {
+        catalog.all().map(|c| (c.kind, c.full_name.clone(), c.id, c.node.clone().sorted())).collect::<Vec<_>>()
+    };
     assert_eq!(shown(&again), shown(&bench.org.metadata));
 }

@@ -55,14 +55,12 @@ pub fn create(
 ) -> Result<Saved, ApiError> {
     let kind = writable(object)?;
     let Some(name) = full_name(members) else {
-        return Err(ApiError::new("REQUIRED_FIELD_MISSING", "Required fields are missing: [FullName]").field("FullName"));
+        return Err(
+            ApiError::new("REQUIRED_FIELD_MISSING", "Required fields are missing: [FullName]").field("FullName")
+        );
     };
     let element = element(kind, members)?;
-    let mut saved = one(org, context, |work| save(work, kind, name, &element, Mode::Create))?;
-    if let Some(id) = super::wire::id_on_the_bus(org, kind, &saved.full_name) {
-        saved.id = id;
-    }
-    Ok(saved)
+    one(org, context, |work| save(work, kind, name, &element, Mode::Create))
 }
 
 /// Changes a component: the whole of its metadata is given.

@@ -31,7 +31,7 @@ pub struct TypeInfo {
 }
 
 /// Types whose components stand in the file of an object, with the element that holds them.
-pub const OBJECT_PARTS: &[(&str, &str)] = &[
+pub(super) const OBJECT_PARTS: &[(&str, &str)] = &[
     ("CustomField", "fields"),
     ("RecordType", "recordTypes"),
     ("BusinessProcess", "businessProcesses"),

@@ -48,6 +48,8 @@ pub(super) enum Effect {
     Convert { object: ObjectId, field: FieldId, to: Box<Field> },
     /// Rows are numbered from here.
     Number { object: ObjectId, field: FieldId, format: String, start: u64, existing: bool },
+    /// A roll-up summary is computed for every master.
+    RollUp { object: ObjectId, field: FieldId },
     /// The object's records are gone.
     Drop { object: ObjectId },
     /// A record that belongs to a component: a record type, a record of a custom metadata type.
@@ -165,16 +167,16 @@ impl Org {
     pub fn finish_metadata(&mut self, finished: Finished, context: &WriteContext) {
         let Finished { mut schema, catalog, selected, effects } = finished;
         schema.touch(context.now);
-        let earlier = std::mem::replace(&mut self.schema, Arc::new(schema));
-        let before = std::mem::replace(&mut self.metadata, catalog);
-        self.metadata.revision = before.revision + 1;
+        let before = std::mem::replace(&mut self.schema, Arc::new(schema));
+        let saved = std::mem::replace(&mut self.metadata, catalog);
+        self.metadata.revision = saved.revision + 1;
         self.settings.change_event_objects = selected;
         for effect in effects {
-            self.effect(effect);
+            self.effect(effect, context.now);
         }
-        super::wire::tell(self, &before);
+        super::events::follow(self);
         // Roll-ups that are new, and what person accounts show of contacts.
-        self.schema_changed(&earlier, context.now);
+        self.schema_changed(&before, context.now);
     }
 
     /// Changes metadata: `change` works on a copy, which takes the org's place where it says so.
@@ -188,7 +190,7 @@ impl Org {
         result
     }
 
-    fn effect(&mut self, effect: Effect) {
+    fn effect(&mut self, effect: Effect, now: Millis) {
         match effect {
             Effect::Fill { object, field, value } => {
                 let kept = |row: &Row| Some(row.get(field)).filter(|v| !v.is_null());
@@ -211,6 +213,9 @@ impl Org {
                     });
                 }
                 table.set_auto_number(field, next.saturating_sub(1));
+            }
+            Effect::RollUp { object, field } => {
+                self.recalculate(object, field, now);
             }
             Effect::Drop { object } => self.store.table_mut(object).clear(),
             Effect::Put { object, id, values } => self.store.table_mut(object).put(id, Row::new(&values)),

@@ -14,10 +14,10 @@ mod field;
 mod files;
 mod standard;
 
+pub use crate::metadata::import;
 pub use calculated::{Blanks, FORMULA_TEXT, FilterOperation, Formula, RollUp, RollUpFilter, RollUpOperation};
 pub use custom::{LONG_TEXT, NameField, format_auto_number};
 pub use field::{Field, FieldType, PicklistValue};
-pub use crate::metadata::import;
 pub use standard::standard;
 
 /// An object's place in [`Schema::objects`]. Stable while the org lives.

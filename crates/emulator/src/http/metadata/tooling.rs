@@ -136,7 +136,9 @@ impl Call {
     fn options(&self, all: bool) -> QueryOptions {
         let size = self.headers.get("Sforce-Query-Options").and_then(|v| v.to_str().ok()).and_then(|options| {
             let parts = options.split([',', ';']).filter_map(|part| part.split_once('='));
-            parts.filter(|(name, _)| name.trim().eq_ignore_ascii_case("batchSize")).find_map(|(_, n)| n.trim().parse().ok())
+            parts
+                .filter(|(name, _)| name.trim().eq_ignore_ascii_case("batchSize"))
+                .find_map(|(_, n)| n.trim().parse().ok())
         });
         QueryOptions {
             all,
@@ -152,7 +154,8 @@ impl Call {
         let (text, options) = (self.param("q").ok_or_else(empty)?, self.options(all));
         let org = self.state.org.read();
         if self.param("columns").is_some_and(|v| v.eq_ignore_ascii_case("true")) {
-            let columns = tables::columns(&org, &text, &options, true).unwrap_or_else(|| query::columns(&org, &text, &options));
+            let columns =
+                tables::columns(&org, &text, &options, true).unwrap_or_else(|| query::columns(&org, &text, &options));
             return Ok(self.ok(&columns?));
         }
         let answer = match tables::query(&org, &text, &options, true) {

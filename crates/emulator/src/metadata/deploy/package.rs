@@ -31,10 +31,13 @@ pub(super) struct Contents {
 const MANIFESTS: &[&str] =
     &["package.xml", "destructiveChanges.xml", "destructiveChangesPre.xml", "destructiveChangesPost.xml"];
 
+/// Files with their paths, by the full name of the component that they belong to.
+type ComponentFiles = BTreeMap<String, Vec<(String, Arc<[u8]>)>>;
+
 /// The files of a type's components, by full name. `files` are those below the package's folder.
-pub(in crate::metadata) fn files_of(ty: &TypeInfo, files: &FileSet) -> BTreeMap<String, Vec<(String, Arc<[u8]>)>> {
+pub(in crate::metadata) fn files_of(ty: &TypeInfo, files: &FileSet) -> ComponentFiles {
     let folder = format!("{}/", ty.directory);
-    let mut found: BTreeMap<String, Vec<(String, Arc<[u8]>)>> = BTreeMap::new();
+    let mut found = ComponentFiles::new();
     for (path, bytes) in files {
         let Some(rest) = path.strip_prefix(&folder) else { continue };
         let Some(name) = component_name(ty, rest) else { continue };
@@ -182,7 +185,7 @@ fn component(
                 }
             }
         }
-    } else if !ty.suffix.is_empty() && !(ty.in_folder && found.file.ends_with("-meta.xml")) {
+    } else if !(ty.suffix.is_empty() || ty.in_folder && found.file.ends_with("-meta.xml")) {
         let Some((_, bytes)) = found.files.first() else { return };
         match xml::parse(bytes) {
             Ok(element) if element.name != kind => {

@@ -155,12 +155,16 @@ fn plain_type(field: &Field) -> String {
     match field.ty {
         FieldType::Id => "Lookup()".into(),
         FieldType::String if field.auto_number => "Auto Number".into(),
-        FieldType::String if field.name_field && field.name == "Name" && field.compound_field_name.is_some() => "Name".into(),
+        FieldType::String if field.name_field && field.name == "Name" && field.compound_field_name.is_some() => {
+            "Name".into()
+        }
         FieldType::String => format!("Text({}){unique}", field.length),
         FieldType::Textarea if field.html_formatted => format!("Rich Text Area({})", field.length),
         FieldType::Textarea if field.length > 255 => format!("Long Text Area({})", field.length),
         FieldType::Textarea => format!("Text Area({})", field.length),
-        FieldType::Double => format!("Number({}, {}){unique}", field.precision.saturating_sub(field.scale), field.scale),
+        FieldType::Double => {
+            format!("Number({}, {}){unique}", field.precision.saturating_sub(field.scale), field.scale)
+        }
         FieldType::Currency => format!("Currency({}, {})", field.precision.saturating_sub(field.scale), field.scale),
         FieldType::Percent => format!("Percent({}, {})", field.precision.saturating_sub(field.scale), field.scale),
         FieldType::Int | FieldType::Long => format!("Number({}, 0)", field.digits),
@@ -173,7 +177,9 @@ fn plain_type(field: &Field) -> String {
         FieldType::Url => format!("URL({})", field.length),
         FieldType::Picklist | FieldType::Combobox => "Picklist".into(),
         FieldType::Multipicklist => "Picklist (Multi-Select)".into(),
-        FieldType::Reference if field.relationship_order.is_some() => format!("Master-Detail({})", field.reference_to.join(",")),
+        FieldType::Reference if field.relationship_order.is_some() => {
+            format!("Master-Detail({})", field.reference_to.join(","))
+        }
         FieldType::Reference => format!("Lookup({})", field.reference_to.join(",")),
         FieldType::Location => "Geolocation".into(),
         FieldType::Address => "Address".into(),
@@ -292,7 +298,10 @@ fn component(org: &Org, kind: &str, found: &FileProperties, node: &Node, row: &m
     metadata.remove("fullName");
     row.text("FullName", &found.full_name).text("Metadata", &metadata.json().to_string());
     row.text("DeveloperName", stem(own)).text("Name", own).text("ValidationName", own);
-    row.text("MasterLabel", [text("masterLabel"), text("label"), own].into_iter().find(|t| !t.is_empty()).unwrap_or(own));
+    row.text(
+        "MasterLabel",
+        [text("masterLabel"), text("label"), own].into_iter().find(|t| !t.is_empty()).unwrap_or(own),
+    );
     row.text("Description", text("description")).text("ManageableState", "unmanaged").text("Language", "en_US");
     row.text("SharingModel", text("sharingModel")).text("ErrorMessage", text("errorMessage"));
     row.text("ErrorDisplayField", text("errorDisplayField")).text("InlineHelpText", text("inlineHelpText"));
