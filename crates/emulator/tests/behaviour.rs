@@ -1,5 +1,7 @@
 //! What the org does by itself, as a client sees it over REST: formulas, roll-ups, person accounts, locks, time zones.
 
+#![allow(clippy::unwrap_used, reason = "a test ends there")]
+
 mod common;
 
 use std::sync::Arc;

@@ -334,7 +334,7 @@ async fn reset(State(state): State<AppState>, body: Bytes) -> Response {
         (None, None) => None,
         (Some(Reseed { number, contacts }), None) => Some(Fresh::Seed(Seed { number, contacts })),
         (None, Some(name)) => match state.snapshots.get(&name) {
-            Some(snapshot) => Some(Fresh::Snapshot(snapshot)),
+            Some(snapshot) => Some(Fresh::Snapshot(Box::new(snapshot))),
             None => return refused(StatusCode::NOT_FOUND, format_args!("no snapshot is called {name}")),
         },
     };
@@ -354,7 +354,7 @@ async fn reset(State(state): State<AppState>, body: Bytes) -> Response {
 /// What an org is filled with in the place of what it holds.
 enum Fresh {
     Seed(Seed),
-    Snapshot(Snapshot),
+    Snapshot(Box<Snapshot>),
 }
 
 /// Puts other objects and records into the org. It keeps its id, its settings, its tokens and its administrator.

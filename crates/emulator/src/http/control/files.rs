@@ -80,7 +80,7 @@ async fn take_snapshot(State(state): State<AppState>, body: Bytes) -> Response {
         let snapshot = Snapshot::parse(&mut Cursor::new(&body)).map_err(|e| e.to_string())?;
         // It has to hang together before anything of the running org is given up.
         snapshot.clone().restore(&settings).map_err(|e| e.to_string())?;
-        renew(&state, Fresh::Snapshot(snapshot))
+        renew(&state, Fresh::Snapshot(Box::new(snapshot)))
     });
     match replaced.await {
         Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
