@@ -152,7 +152,7 @@ step('a managed subscription goes on where it was committed', async () => {
   try {
     await rest('POST', path, { FullName: name, Metadata: metadata });
   } catch (error) {
-    if (!/: 501 /.test(error.message)) throw error;
+    if (!/: (404|501) /.test(error.message)) throw error;
     console.log('pubsub: managed subscriptions not run: the Tooling API does not answer');
     return;
   }

@@ -12,6 +12,7 @@ mod bitmap;
 pub mod channels;
 mod check;
 mod datum;
+mod definition;
 mod deliver;
 mod diff;
 mod entity;

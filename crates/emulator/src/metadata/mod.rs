@@ -15,7 +15,6 @@ mod convert;
 mod custom_metadata;
 pub mod deploy;
 mod describe;
-mod events;
 mod field;
 mod global_values;
 pub mod import;
@@ -33,6 +32,7 @@ mod retrieve;
 pub mod tables;
 pub mod tooling;
 mod types;
+mod wire;
 mod work;
 
 #[cfg(test)]

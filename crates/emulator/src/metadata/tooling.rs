@@ -60,7 +60,11 @@ pub fn create(
         );
     };
     let element = element(kind, members)?;
-    one(org, context, |work| save(work, kind, name, &element, Mode::Create))
+    let mut saved = one(org, context, |work| save(work, kind, name, &element, Mode::Create))?;
+    if let Some(id) = super::wire::id_on_the_bus(org, kind, &saved.full_name) {
+        saved.id = id;
+    }
+    Ok(saved)
 }
 
 /// Changes a component: the whole of its metadata is given.

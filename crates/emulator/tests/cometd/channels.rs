@@ -1,7 +1,6 @@
 //! Custom channels: members, filters, enrichment; which objects raise change events.
 
 use serde_json::{Value as Json, json};
-use tidegate_emulator::RecordId;
 use tidegate_emulator::events::channels;
 
 use super::support::*;
@@ -124,42 +123,4 @@ async fn platform_events_on_a_custom_channel() {
         let made = channels::add_channel(&mut org, name, channels::ChannelType::Event, "x");
         assert!(made.is_err(), "{name}");
     }
-}
-
-#[tokio::test]
-async fn metadata_puts_its_configuration_in_the_place_of_the_last() {
-    let running = start(|s| s.change_event_objects = Some(Vec::new())).await;
-    let configuration = |entities: &[&str]| channels::Configuration {
-        channels: vec![(
-            RecordId::new(*b"0YL", *b"TG", 7),
-            "Own__chn".into(),
-            channels::ChannelType::Data,
-            "Own".into(),
-        )],
-        members: entities
-            .iter()
-            .enumerate()
-            .map(|(n, entity)| {
-                let id = RecordId::new(*b"0v8", *b"TG", 100 + n as u64);
-                (id, channels::NewMember::new("Own__chn", entity))
-            })
-            .collect(),
-    };
-    let apply = |entities: &[&str]| {
-        channels::configure(&mut running.emulator.org().write(), configuration(entities)).unwrap();
-    };
-    apply(&["AccountChangeEvent", "ContactChangeEvent"]);
-    let mut client = Bayeux::connected(&running).await;
-    client.subscribe("/data/Own__chn", None).await;
-    create(&running, "Account", json!({ "Name": "A" })).await;
-    create(&running, "Contact", json!({ "LastName": "C" })).await;
-    assert_eq!(client.events().await.len(), 2);
-    apply(&["ContactChangeEvent"]);
-    apply(&["ContactChangeEvent"]);
-    create(&running, "Account", json!({ "Name": "A" })).await;
-    create(&running, "Contact", json!({ "LastName": "C" })).await;
-    assert_eq!(client.event().await["data"]["payload"]["ChangeEventHeader"]["entityName"], "Contact");
-    let org = running.emulator.org().read();
-    assert_eq!(channels::list(&org)[0].id, RecordId::new(*b"0v8", *b"TG", 100));
-    assert_eq!(channels::list(&org).len(), 1);
 }
