@@ -60,6 +60,9 @@ pub struct Channel {
     pub full_name: String,
     pub channel_type: ChannelType,
     pub label: String,
+    /// It came by [`configure`].
+    #[serde(default)]
+    configured: bool,
 }
 
 /// An entity on a channel (`PlatformEventChannelMember`).
@@ -76,6 +79,9 @@ pub struct Member {
     pub selected_entity: String,
     pub enriched_fields: Vec<String>,
     pub filter_expression: Option<String>,
+    /// It came by [`configure`].
+    #[serde(default)]
+    configured: bool,
     /// The filter, read.
     #[serde(skip)]
     pub(super) filter: Option<Condition>,
@@ -210,7 +216,13 @@ pub fn add_channel(
         return Err(ApiError::new("LIMIT_EXCEEDED", format!("An org has at most {CHANNELS_MAX} custom channels")));
     }
     let id = channels.next_id(*b"0YL");
-    channels.channels.push(Channel { id, full_name: full_name.into(), channel_type, label: label.into() });
+    channels.channels.push(Channel {
+        id,
+        full_name: full_name.into(),
+        channel_type,
+        label: label.into(),
+        configured: false,
+    });
     Ok(id)
 }
 
@@ -259,9 +271,49 @@ pub fn add(org: &mut Org, new: NewMember) -> Result<RecordId, ApiError> {
         selected_entity: new.selected_entity,
         enriched_fields: new.enriched_fields,
         filter_expression: new.filter_expression,
+        configured: false,
         filter,
     });
     Ok(id)
+}
+
+/// What an org's metadata says of its channels, with the ids that it gave.
+#[derive(Debug, Clone, Default)]
+pub struct Configuration {
+    /// Id, full name, kind and label of each custom channel.
+    pub channels: Vec<(RecordId, String, ChannelType, String)>,
+    /// Id of each member, and what it is.
+    pub members: Vec<(RecordId, NewMember)>,
+}
+
+/// Makes the bus do what metadata says: channels and members of an earlier configuration that are not in this one go,
+/// those of other origin stay. Calling it again with the same changes nothing.
+///
+/// # Errors
+/// The last member that is not valid; such members are not put on their channels, the others are.
+pub fn configure(org: &mut Org, configuration: Configuration) -> Result<(), ApiError> {
+    let channels = &mut org.events.channels;
+    channels.channels.retain(|c| !c.configured);
+    channels.members.retain(|m| !m.configured);
+    for (id, full_name, channel_type, label) in configuration.channels {
+        channels.channels.retain(|c| c.full_name != full_name);
+        channels.channels.push(Channel { id, full_name, channel_type, label, configured: true });
+    }
+    let mut result = Ok(());
+    for (id, member) in configuration.members {
+        let (channel, entity) = (member.event_channel.clone(), member.selected_entity.clone());
+        org.events.channels.members.retain(|m| m.event_channel != channel || m.selected_entity != entity);
+        match add(org, member) {
+            Ok(made) => {
+                if let Some(member) = org.events.channels.members.iter_mut().find(|m| m.id == made) {
+                    (member.id, member.configured) = (id, true);
+                }
+            }
+            Err(error) => result = Err(error),
+        }
+    }
+    org.events.wake();
+    result
 }
 
 /// Changes a member's enrichment and filter; channel and entity cannot be changed.
@@ -332,6 +384,14 @@ fn check_entity(org: &Org, new: &NewMember) -> Result<String, ApiError> {
         let message = format!("The selected entity, {}, isn't valid for this channel", new.selected_entity);
         ApiError::new("INVALID_CROSS_REFERENCE_KEY", message).field("SelectedEntity")
     })
+}
+
+/// Checks a filter expression against the fields of an entity's object.
+///
+/// # Errors
+/// `INVALID_FILTER_EXPRESSION`.
+pub fn check_filter(object: &ObjectType, text: &str) -> Result<(), ApiError> {
+    filter::check(text, object).map(drop)
 }
 
 /// Checks enrichment and filter against the entity's fields.

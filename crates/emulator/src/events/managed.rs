@@ -56,6 +56,9 @@ pub struct Subscription {
     pub runs: bool,
     /// The position that was committed last.
     pub committed: Option<u64>,
+    /// It came by [`configure`].
+    #[serde(default)]
+    configured: bool,
     /// The client that is connected.
     #[serde(skip)]
     pub(crate) owner: Option<u64>,
@@ -173,9 +176,36 @@ pub fn create(org: &mut Org, new: NewSubscription) -> Result<RecordId, ApiError>
         error_recovery_replay: new.error_recovery_replay,
         runs: true,
         committed: None,
+        configured: false,
         owner: None,
     });
     Ok(id)
+}
+
+/// Makes the bus do what an org's metadata says: each subscription with its id, what it is, and whether it runs. Those of
+/// an earlier configuration that are not in this one go; positions of those that stay are kept, and so are subscriptions
+/// of other origin.
+pub fn configure(org: &mut Org, subscriptions: Vec<(RecordId, NewSubscription, bool)>) {
+    let managed = &mut org.events.managed;
+    managed.subscriptions.retain(|s| !s.configured || subscriptions.iter().any(|(id, ..)| *id == s.id));
+    for (id, new, runs) in subscriptions {
+        let known = managed.subscriptions.iter().position(|s| s.id == id || s.developer_name == new.developer_name);
+        let before =
+            known.map(|at| managed.subscriptions.remove(at)).filter(|s| s.topic_name == new.topic_name && runs);
+        managed.subscriptions.push(Subscription {
+            id,
+            developer_name: new.developer_name,
+            label: new.label,
+            topic_name: new.topic_name,
+            default_replay: new.default_replay,
+            error_recovery_replay: new.error_recovery_replay,
+            runs,
+            committed: before.as_ref().and_then(|s| s.committed),
+            configured: true,
+            owner: before.and_then(|s| s.owner),
+        });
+    }
+    org.events.wake();
 }
 
 /// Changes where a subscription starts, and whether it runs. Stopping it disconnects its client and forgets the

@@ -12,7 +12,6 @@ mod bitmap;
 pub mod channels;
 mod check;
 mod datum;
-mod definition;
 mod deliver;
 mod diff;
 mod entity;

@@ -6,7 +6,6 @@
 use super::apply::{Saved, check_mode};
 use super::{Member, Mode, Node, Problem, Work, field, naming};
 use crate::RecordId;
-use crate::events::channels::check_details;
 use crate::events::event_name;
 use crate::id::INSTANCE;
 use crate::schema::{ObjectType, Schema};
@@ -14,6 +13,8 @@ use crate::xml::Element;
 
 /// The standard channel for change events.
 pub(super) const STANDARD: &str = "ChangeEvents";
+/// Fields that a member may ask to be in every event.
+const ENRICHED_MAX: usize = 10;
 
 const CHANNEL_ELEMENTS: &[&str] = &["channelType", "eventType", "fullName", "label"];
 const MEMBER_ELEMENTS: &[&str] = &["enrichedFields", "eventChannel", "filterExpression", "fullName", "selectedEntity"];
@@ -97,8 +98,17 @@ pub(super) fn save_member(
         let message = format!("The selected entity {entity} is not available on the channel {channel}");
         return Err(Problem::integrity(message));
     };
-    let (enriched, filter) = (super::wire::enriched(element), element.text_of("filterExpression"));
-    check_details(&work.schema, &object.name, &enriched, filter).map_err(|e| Problem::new(e.code, e.message))?;
+    let enriched: Vec<&str> = element.children_named("enrichedFields").filter_map(|f| f.text_of("name")).collect();
+    if enriched.len() > ENRICHED_MAX {
+        return Err(Problem::new("LIMIT_EXCEEDED", format!("A member has at most {ENRICHED_MAX} enriched fields")));
+    }
+    if let Some(unknown) = enriched.iter().find(|name| data && object.field(name).is_none()) {
+        let message = format!("In field: enrichedFields - no field {unknown} found on {}", object.name);
+        return Err(Problem::new("INVALID_CROSS_REFERENCE_KEY", message));
+    }
+    if let Some(text) = element.text_of("filterExpression") {
+        crate::events::channels::check_filter(object, text).map_err(|e| Problem::new(e.code, e.message))?;
+    }
     let object_name = object.name.clone();
     let full_name = member_name(channel, entity);
     let selected = channel == STANDARD && is_selected(work, &object_name);

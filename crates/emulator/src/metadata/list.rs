@@ -112,11 +112,6 @@ pub fn list(org: &Org, kind: &str, folder: Option<&str>) -> Vec<FileProperties> 
             }
         }
     }
-    for properties in &mut found {
-        if let Some(id) = super::wire::id_on_the_bus(org, kind, &properties.full_name) {
-            properties.id = id;
-        }
-    }
     found.sort_by(|a, b| a.full_name.cmp(&b.full_name));
     found
 }

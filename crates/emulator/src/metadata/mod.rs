@@ -15,6 +15,7 @@ mod convert;
 mod custom_metadata;
 pub mod deploy;
 mod describe;
+mod events;
 mod field;
 mod global_values;
 pub mod import;
@@ -32,7 +33,6 @@ mod retrieve;
 pub mod tables;
 pub mod tooling;
 mod types;
-mod wire;
 mod work;
 
 #[cfg(test)]

@@ -60,11 +60,7 @@ pub fn create(
         );
     };
     let element = element(kind, members)?;
-    let mut saved = one(org, context, |work| save(work, kind, name, &element, Mode::Create))?;
-    if let Some(id) = super::wire::id_on_the_bus(org, kind, &saved.full_name) {
-        saved.id = id;
-    }
-    Ok(saved)
+    one(org, context, |work| save(work, kind, name, &element, Mode::Create))
 }
 
 /// Changes a component: the whole of its metadata is given.

@@ -167,16 +167,16 @@ impl Org {
     pub fn finish_metadata(&mut self, finished: Finished, context: &WriteContext) {
         let Finished { mut schema, catalog, selected, effects } = finished;
         schema.touch(context.now);
-        let earlier = std::mem::replace(&mut self.schema, Arc::new(schema));
-        let before = std::mem::replace(&mut self.metadata, catalog);
-        self.metadata.revision = before.revision + 1;
+        let before = std::mem::replace(&mut self.schema, Arc::new(schema));
+        let saved = std::mem::replace(&mut self.metadata, catalog);
+        self.metadata.revision = saved.revision + 1;
         self.settings.change_event_objects = selected;
         for effect in effects {
             self.effect(effect, context.now);
         }
-        super::wire::tell(self, &before);
+        super::events::follow(self);
         // Roll-ups that are new, and what person accounts show of contacts.
-        self.schema_changed(&earlier, context.now);
+        self.schema_changed(&before, context.now);
     }
 
     /// Changes metadata: `change` works on a copy, which takes the org's place where it says so.
