@@ -259,7 +259,16 @@ async fn definitions_are_tables_that_queries_can_join_count_and_order() {
     }
     let (_, found) = ask("query", "SELECT QualifiedApiName, (SELECT QualifiedApiName FROM Fields WHERE QualifiedApiName = 'Email') FROM EntityDefinition WHERE KeyPrefix = '003'").await;
     assert_eq!(found["records"][0]["Fields"]["records"][0]["QualifiedApiName"], "Email");
-    let (_, found) = ask("tooling/query", "SELECT Id FROM FieldDefinition").await;
+    let (status, refused) =
+        ask("tooling/query", "SELECT Id FROM FieldDefinition WHERE QualifiedApiName = 'Name'").await;
+    assert_eq!(status, 400);
+    assert_eq!(
+        refused[0]["message"],
+        "FieldDefinition: a filter on a reified column is required [EntityDefinitionId,DurableId]"
+    );
+    let by_id = "SELECT Id FROM FieldDefinition WHERE EntityDefinitionId = 'Account' AND QualifiedApiName = 'Name'";
+    assert_eq!(ask("tooling/query", by_id).await.1["size"], 1);
+    let (_, found) = ask("tooling/query", "SELECT Id FROM EntityDefinition").await;
     assert_eq!(found["size"], found["totalSize"]);
     assert_eq!(found["done"], true);
     let (_, found) = ask("tooling/query", "SELECT DurableId, DataType, ReferenceTo FROM FieldDefinition WHERE EntityDefinition.QualifiedApiName = 'Shipment__c' AND QualifiedApiName = 'Account__c'").await;

@@ -44,7 +44,10 @@ pub(super) fn resolve(
             continue;
         };
         if field.ty == FieldType::Id {
-            found.push(id_given(mode));
+            // Clients send the empty id of a record that is not saved yet.
+            if mode == Mode::Update || !is_empty(input) {
+                found.push(id_given(mode));
+            }
             continue;
         }
         if !mode.allows(field) {
@@ -52,7 +55,7 @@ pub(super) fn resolve(
             continue;
         }
         let value = match (field.ty, named.is_some()) {
-            (FieldType::Reference, true) => reference::from_field(tx, field, input),
+            (FieldType::Reference, true) => reference::from_field(tx, object, field, input),
             (FieldType::Reference, false) => reference::from_relationship(tx, object, field, input),
             _ if tx.options.truncate => convert::value(field, &convert::truncated(field, input)),
             _ => convert::value(field, input),
@@ -68,6 +71,14 @@ pub(super) fn resolve(
         found.push(errors::not_writable(sealed));
     }
     if found.is_empty() { Ok(values) } else { Err(found) }
+}
+
+fn is_empty(input: &Input) -> bool {
+    match input {
+        Input::Null | Input::Json(serde_json::Value::Null) => true,
+        Input::Json(serde_json::Value::String(text)) | Input::Text(text) => text.is_empty(),
+        _ => false,
+    }
 }
 
 fn id_given(mode: Mode) -> ApiError {

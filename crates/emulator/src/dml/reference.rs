@@ -11,13 +11,18 @@ use crate::store::Values;
 use crate::{ApiError, RecordId, Value};
 
 /// The value of a reference field given under its own name: an id, or a parent by external id.
-pub(super) fn from_field(tx: &Transaction<'_>, field: &Field, input: &Input) -> Result<Value, ApiError> {
+pub(super) fn from_field(
+    tx: &Transaction<'_>,
+    owned: &ObjectType,
+    field: &Field,
+    input: &Input,
+) -> Result<Value, ApiError> {
     if let Input::Reference { object, key, value } = input {
         return by_key(tx, field, object.as_deref(), key, &Input::Text(value.clone()));
     }
     match convert::scalar(field, input)? {
         None => Ok(Value::Null),
-        Some(scalar) => by_id(tx, field, &scalar.text),
+        Some(scalar) => by_id(tx, owned, field, &scalar.text),
     }
 }
 
@@ -52,7 +57,7 @@ pub(super) fn from_relationship(
 }
 
 /// A parent by id: of an object that the field can point at, there, and not deleted.
-fn by_id(tx: &Transaction<'_>, field: &Field, text: &str) -> Result<Value, ApiError> {
+fn by_id(tx: &Transaction<'_>, owned: &ObjectType, field: &Field, text: &str) -> Result<Value, ApiError> {
     let Some(id) = RecordId::parse(text) else { return Err(errors::bad_id(&field.label, &field.name, text)) };
     let Some(object) = tx.schema.by_prefix(id.prefix()) else { return Err(errors::bad_reference(field)) };
     let name = &tx.schema.object(object).name;
@@ -62,7 +67,8 @@ fn by_id(tx: &Transaction<'_>, field: &Field, text: &str) -> Result<Value, ApiEr
     let Some(row) = tx.store.live(object, id) else { return Err(errors::bad_reference(field)) };
     let active = tx.schema.object(object).field("IsActive").map(|(active, _)| row.get(active));
     if field.name == "OwnerId" && name == "User" && active == Some(Value::Bool(false)) {
-        let text = format!("operation performed with inactive user [{id}] as owner");
+        let what = owned.label.to_lowercase();
+        let text = format!("operation performed with inactive user [{id}] as owner of {what}");
         return Err(ApiError::new("INACTIVE_OWNER_OR_USER", text).field(&field.name));
     }
     Ok(Value::Id(id))

@@ -44,8 +44,38 @@ const RESTRICTED: &[(&str, &[&str], &str)] = &[
     ),
 ];
 
+/// Objects made of the schema, which are only found by what they belong to: the object, and the fields of which one must
+/// be filtered.
+const REIFIED: &[(&str, &[&str], &str)] = &[
+    ("FieldDefinition", &["EntityDefinitionId", "DurableId", "Id"], "EntityDefinitionId,DurableId"),
+    (
+        "EntityParticle",
+        &["EntityDefinitionId", "FieldDefinitionId", "DurableId", "Id"],
+        "EntityDefinitionId,FieldDefinitionId,DurableId",
+    ),
+];
+
+/// What names the definition at the other end of a path, as in `EntityDefinition.QualifiedApiName`.
+const DEFINITION_KEYS: &[&str] = &["QualifiedApiName", "DeveloperName", "DurableId", "Id"];
+
 /// Refuses a query that does not name the ids that its object demands.
 pub(super) fn check(text: &str, object: &ObjectType, query: &Query, filter: &Filter) -> Result<(), ApiError> {
+    if let Some((name, fields, told)) = REIFIED.iter().find(|(name, ..)| *name == object.name) {
+        let named = filter.required().iter().any(|(expr, check)| {
+            let Expr::Column(column) = expr else { return false };
+            let by_value = match check {
+                Check::Compare { op, .. } => *op == Relation::Eq,
+                Check::In { negate, .. } | Check::InIds { negate, .. } => !negate,
+                _ => false,
+            };
+            let keys = if column.slot == 0 { *fields } else { DEFINITION_KEYS };
+            by_value && keys.contains(&column.name.as_str())
+        });
+        // Observed: without a place in the query.
+        let refused =
+            || ApiError::new("MALFORMED_QUERY", format!("{name}: a filter on a reified column is required [{told}]"));
+        return if named { Ok(()) } else { Err(refused()) };
+    }
     let Some((_, fields, message)) = RESTRICTED.iter().find(|(name, ..)| *name == object.name) else { return Ok(()) };
     let names_ids = filter.required().iter().any(|(expr, check)| {
         let Expr::Column(column) = expr else { return false };

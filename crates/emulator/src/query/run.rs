@@ -24,8 +24,6 @@ use crate::{ApiError, Org, RecordId};
 pub(crate) const PAGE_MAX: usize = 2_000;
 /// The fewest rows of a page a client can ask for.
 const PAGE_MIN: usize = 200;
-/// A query with an OFFSET, even OFFSET 0, gives no more rows than this and no locator.
-const OFFSET_ROWS_MAX: usize = 2_000;
 
 /// Runs a query and gives its first page.
 pub(crate) fn run(org: &Org, text: &str, options: &QueryOptions) -> Result<Page, ApiError> {
@@ -59,10 +57,11 @@ pub(crate) fn run(org: &Org, text: &str, options: &QueryOptions) -> Result<Page,
         }
         Shape::Rows(_) => {
             let mut found = rows(env.world, &plan, None);
-            if plan.offset.is_some() {
-                found.truncate(OFFSET_ROWS_MAX);
-            }
             let size = page_size(options.batch_size);
+            // With OFFSET there is the first page only, and no locator.
+            if plan.offset.is_some() {
+                found.truncate(size);
+            }
             let next = (found.len() > size).then(|| {
                 let id = org.cursors.open(options.now, Arc::clone(&plan), size, &found, options.all);
                 format!("{id}-{size}")

@@ -86,6 +86,35 @@ async fn all_or_none_takes_back_every_part_and_tells_no_event() {
 }
 
 #[tokio::test]
+async fn all_or_none_takes_back_every_part_when_one_record_of_a_collection_fails() {
+    let org = Org::start().await;
+    let before = org.count("Account").await;
+    let request = |all: bool| {
+        json!({ "allOrNone": all, "compositeRequest": [
+            part("POST", "/sobjects/Account", "a", json!({"Name": "one"})),
+            part("POST", "/composite/sobjects", "many", json!({"allOrNone": false, "records": [
+                {"attributes": {"type": "Account"}, "Name": "two"},
+                {"attributes": {"type": "Contact"}, "FirstName": "no last name"},
+            ]})),
+            part("POST", "/sobjects/Account", "b", json!({"Name": "three"})),
+        ]})
+    };
+    let reply = org.post("/composite", request(true)).await;
+    let parts = &reply.body["compositeResponse"];
+    for at in [0, 2] {
+        assert_eq!(parts[at]["httpStatusCode"], 400);
+        assert_eq!(parts[at]["body"][0]["errorCode"], "PROCESSING_HALTED");
+    }
+    let codes: Vec<&Json> =
+        parts[1]["body"].as_array().unwrap().iter().map(|item| &item["errors"][0]["statusCode"]).collect();
+    assert_eq!(codes, ["ALL_OR_NONE_OPERATION_ROLLED_BACK", "REQUIRED_FIELD_MISSING"]);
+    assert_eq!(org.count("Account").await, before);
+    // Without it the collection's own flag decides.
+    org.post("/composite", request(false)).await;
+    assert_eq!(org.count("Account").await, before + 3);
+}
+
+#[tokio::test]
 async fn a_part_whose_reference_leads_nowhere_is_halted_alone() {
     let org = Org::start().await;
     let request = |version: &str| {
@@ -277,6 +306,16 @@ async fn a_tree_is_made_level_by_level_or_not_at_all() {
 #[tokio::test]
 async fn collections_tell_of_each_record() {
     let org = Org::start().await;
+    let nobody = "001TG0000000zzzAAA";
+    let asked = json!({"records": [{"attributes": {"type": "Account"}, "id": nobody, "Name": "x"}]});
+    for reply in [
+        org.send(Method::DELETE, &format!("/composite/sobjects?ids={nobody}"), &[], None).await,
+        org.patch("/composite/sobjects", asked).await,
+    ] {
+        let error = &reply.body[0]["errors"][0];
+        assert_eq!(error["statusCode"], "INVALID_CROSS_REFERENCE_KEY", "no status code of a record is NOT_FOUND");
+        assert_eq!(error["message"], "invalid cross reference id");
+    }
     let account = |name: &str| json!({"attributes": {"type": "Account"}, "Name": name});
     let reply = org
         .post(

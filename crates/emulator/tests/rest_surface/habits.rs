@@ -51,8 +51,73 @@ async fn bodies_come_in_chunks_and_answers_packed() {
 }
 
 #[tokio::test]
+async fn bodies_come_packed() {
+    use flate2::Compression;
+    use flate2::write::{GzEncoder, ZlibEncoder};
+    use std::io::Write;
+
+    let org = Org::start().await;
+    let json = br#"{"Name": "packed"}"#;
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(json).unwrap();
+    let mut deflate = ZlibEncoder::new(Vec::new(), Compression::default());
+    deflate.write_all(json).unwrap();
+    for (encoding, body) in [("gzip", gzip.finish().unwrap()), ("deflate", deflate.finish().unwrap())] {
+        let request = org
+            .running
+            .call(Method::POST, &format!("{DATA}/sobjects/Account"))
+            .header("content-type", "application/json")
+            .header("content-encoding", encoding)
+            .body(body);
+        let (status, made) = crate::common::answer(request).await;
+        assert_eq!(status, 201, "{encoding}: {made}");
+        let id = made["id"].as_str().unwrap();
+        assert_eq!(org.get(&format!("/sobjects/Account/{id}")).await.body["Name"], "packed");
+    }
+}
+
+#[tokio::test]
+async fn accept_is_weighed() {
+    let org = Org::start().await;
+    for (accept, kind) in [
+        ("application/xml;q=0.5, application/json", "application/json;charset=UTF-8"),
+        ("application/json;q=0.2, text/xml;q=0.4", "application/xml;charset=UTF-8"),
+        ("application/xml;q=0, */*;q=0.1", "application/json;charset=UTF-8"),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "application/xml;charset=UTF-8"),
+        ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", "application/json;charset=UTF-8"),
+        ("application/json, text/plain, */*", "application/json;charset=UTF-8"),
+    ] {
+        let reply = org.send(Method::HEAD, "/sobjects/Account", &[("accept", accept)], None).await;
+        assert_eq!(reply.headers["content-type"], kind, "{accept}");
+    }
+}
+
+#[tokio::test]
+async fn resources_begin_with_their_version() {
+    let org = Org::start().await;
+    let id = org.create("Account", json!({"Name": "x"})).await;
+    let (delete, none) = (Method::DELETE, json!({"records": []}));
+    let path = |version: u16, rest: &str| format!("/services/data/v{version}.0/composite/{rest}");
+    let many = format!("sobjects?ids={id}");
+    assert_eq!(org.send(delete.clone(), &path(41, &many), &[], None).await.refusal(), (404, "NOT_FOUND"));
+    assert_eq!(org.send(delete, &path(42, &many), &[], None).await.body[0]["success"], true);
+    for (version, status) in [(45, 404), (46, 200)] {
+        let reply = org.send(Method::PATCH, &path(version, "sobjects/Account/Ext__c"), &[], Some(&none)).await;
+        assert_eq!(reply.status, status, "{version}");
+    }
+    for (version, status) in [(33, 404), (34, 200)] {
+        let batch = json!({"batchRequests": []});
+        let reply = org.send(Method::POST, &path(version, "batch"), &[], Some(&batch)).await;
+        assert_eq!(reply.status, status, "{version}");
+    }
+}
+
+#[tokio::test]
 async fn odd_members_of_records_do_no_harm() {
     let org = Org::start().await;
+    for empty in [Json::Null, json!("")] {
+        assert_eq!(org.post("/sobjects/Account", json!({"Id": empty, "Name": "new"})).await.status, 201);
+    }
     let id = org.create("Account", json!({"attributes": {"type": "Account"}, "name": "a"})).await;
     assert_eq!(
         org.patch(

@@ -215,6 +215,6 @@ fn owners_are_active_users() {
     assert_eq!(bench.get("Account", owned, "OwnerId"), Value::Id(ids[0]));
     assert_eq!(
         error(bench.update("Account", owned, json!({"OwnerId": ids[1].to_string()}))),
-        format!("INACTIVE_OWNER_OR_USER: operation performed with inactive user [{}] as owner", ids[1])
+        format!("INACTIVE_OWNER_OR_USER: operation performed with inactive user [{}] as owner of account", ids[1])
     );
 }

@@ -230,14 +230,23 @@ impl Call {
 /// The last version in which a path can end in `.json` or `.xml`.
 const SUFFIXES_UNTIL: u16 = 57;
 
-/// Whether XML is wanted rather than JSON: whichever `Accept` names first.
+/// Whether XML is wanted rather than JSON: what `Accept` weighs more, of equals what it names first.
 pub(super) fn accepts_xml(headers: &HeaderMap) -> bool {
     let Some(accept) = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()) else { return false };
-    let kinds = accept.split(',').map(|kind| kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
-    let mut known = kinds.filter(|kind| {
-        matches!(kind.as_str(), "*/*" | "application/*" | "application/json" | "application/xml" | "text/xml")
-    });
-    known.next().is_some_and(|kind| kind.ends_with("xml"))
+    let mut wanted: Option<(bool, f32)> = None;
+    for range in accept.split(',') {
+        let mut parts = range.split(';').map(|part| part.trim().to_ascii_lowercase());
+        let xml = match parts.next().as_deref() {
+            Some("application/xml" | "text/xml") => true,
+            Some("*/*" | "application/*" | "application/json") => false,
+            _ => continue,
+        };
+        let weight = parts.find_map(|part| part.strip_prefix("q=").and_then(|q| q.parse().ok())).unwrap_or(1.0_f32);
+        if weight > 0.0 && wanted.is_none_or(|(_, best)| weight > best) {
+            wanted = Some((xml, weight));
+        }
+    }
+    wanted.is_some_and(|(xml, _)| xml)
 }
 
 /// Why JSON cannot be read, in the words of the parser that Salesforce has.

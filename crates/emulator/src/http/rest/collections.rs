@@ -271,10 +271,7 @@ fn item(result: WriteResult, tell_created: bool) -> Json {
                 [only] if only.code == "ALL_OR_NONE_OPERATION_ROLLED_BACK" => only.ids.first().copied(),
                 _ => None,
             };
-            let errors: Vec<Json> = errors
-                .iter()
-                .map(|e| json!({ "statusCode": e.code, "message": e.message, "fields": e.fields }))
-                .collect();
+            let errors: Vec<Json> = errors.iter().map(item_error).collect();
             // What was rolled back still says which record it was.
             match rolled_back {
                 Some(id) => json!({ "id": id.to_string(), "success": false, "errors": errors }),
@@ -282,6 +279,16 @@ fn item(result: WriteResult, tell_created: bool) -> Json {
             }
         }
     }
+}
+
+/// An error of one record. `NOT_FOUND` is of HTTP and no status code of a record: a record that is not there is told by
+/// the words of SOAP and Bulk.
+fn item_error(error: &ApiError) -> Json {
+    let (code, message) = match error.code {
+        "NOT_FOUND" => ("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id"),
+        code => (code, error.message.as_str()),
+    };
+    json!({ "statusCode": code, "message": message, "fields": error.fields })
 }
 
 /// The object that a record's `attributes` name, and its members without them.

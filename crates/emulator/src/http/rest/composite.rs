@@ -44,12 +44,23 @@ pub(super) fn route(call: &Call, below: &[&str]) -> Answer {
         }
         (Verb::Post, []) => composite(call),
         (_, []) => Err(not_allowed(call, "GET,HEAD,POST").into()),
+        _ if call.session.version.0 < since(below) => Err(not_found().into()),
         (_, ["sobjects", rest @ ..]) => collections::route(call, rest),
         (Verb::Post, ["batch"]) => batch::batch(call),
         (Verb::Post, ["graph"]) => graph::graph(call),
         (Verb::Post, ["tree", _]) => tree::tree(call, call.path.get(2).map_or("", String::as_str)),
         (_, ["batch" | "graph"] | ["tree", _]) => Err(not_allowed(call, "POST").into()),
         _ => Err(not_found().into()),
+    }
+}
+
+/// The first version that has a resource. Documented.
+fn since(below: &[&str]) -> u16 {
+    match below {
+        ["sobjects", _, _, ..] => 46,
+        ["sobjects", ..] => 42,
+        ["batch"] => 34,
+        _ => 0,
     }
 }
 
@@ -70,7 +81,7 @@ fn composite(call: &Call) -> Answer {
     let mut done = if all_or_none {
         let hold = Hold::take(&call.state.org);
         let done = run(call, hold.org(), &parts, true);
-        if done.iter().all(Done::worked) {
+        if done.iter().all(Done::worked_whole) {
             hold.commit(&call.write_context(true));
         } else {
             hold.rollback();
@@ -79,7 +90,7 @@ fn composite(call: &Call) -> Answer {
     } else {
         run(call, &call.state.org, &parts, false)
     };
-    if all_or_none && let Some(at) = done.iter().position(|part| !part.worked()) {
+    if all_or_none && let Some(at) = done.iter().position(|part| !part.worked_whole()) {
         halt_others(&mut done, at, parts.len());
     }
     let shown = done.into_iter().zip(&parts).map(|(done, part)| done.shown(&part.reference));
@@ -112,10 +123,10 @@ pub(super) fn run(call: &Call, org: &crate::http::SharedOrg, parts: &[Part], sto
             Ok(asked) => subrequest::run(call, org, asked),
             Err(error) => Done::refused(error),
         };
-        let worked = done.worked();
-        answers.insert(part.reference.clone(), worked.then(|| done.body.clone()));
+        let failed = stop && !done.worked_whole();
+        answers.insert(part.reference.clone(), done.worked().then(|| done.body.clone()));
         all.push(done);
-        if stop && !worked {
+        if failed {
             break;
         }
     }

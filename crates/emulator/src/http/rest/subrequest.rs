@@ -40,6 +40,12 @@ impl Done {
         (200..300).contains(&self.status)
     }
 
+    /// Whether it did all of what was asked: a collection answers 200 although some of its records failed.
+    pub(super) fn worked_whole(&self) -> bool {
+        let failed = |item: &Json| item.get("success") == Some(&Json::Bool(false));
+        self.worked() && !self.body.as_array().is_some_and(|items| items.iter().any(failed))
+    }
+
     /// A refusal.
     pub(super) fn refused(error: ApiError) -> Self {
         let status = error.status;

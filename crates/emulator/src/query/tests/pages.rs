@@ -92,6 +92,8 @@ fn sizes_of_pages() {
     // Even OFFSET 0 caps the result and gives no locator.
     assert_eq!(page(None, "SELECT LastName FROM Contact OFFSET 0"), (2_000, 2_000, false));
     assert_eq!(page(None, "SELECT LastName FROM Contact OFFSET 2000"), (100, 100, false));
+    // Whatever the size of a page is: only the first one is given.
+    assert_eq!(page(Some(200), "SELECT LastName FROM Contact LIMIT 500 OFFSET 10"), (200, 200, false));
     // A long set of children has a locator of its own.
     let text = format!("SELECT Name, (SELECT LastName FROM Contacts) FROM Account WHERE Id = '{parent}'");
     let answer: Json = serde_json::from_str(&run(&org, &text, &options(&org)).unwrap().json).unwrap();
