@@ -120,7 +120,8 @@ async fn results(
         None | Some("") => 0,
         Some(locator) => offset(locator, selection.len())?,
     };
-    let page_rows = org.settings.bulk_page_rows.max(1);
+    let planned = job.fault.as_deref().and_then(|fault| fault.page_rows).unwrap_or(usize::MAX);
+    let page_rows = org.settings.bulk_page_rows.min(planned).max(1);
     if pages {
         return Ok(json_response(StatusCode::OK, &result_pages(job, from, selection.len(), page_rows)));
     }
@@ -130,8 +131,9 @@ async fn results(
             ApiError::new("API_ERROR", format!("maxRecords must be a positive whole number, and {text} is none"))
         })?,
     };
-    let to = from.saturating_add(most).min(selection.len());
+    let to = from.saturating_add(most.min(planned)).min(selection.len());
     let left_off = truncate.map_or(0, |Extension(TruncateRows(n))| usize::try_from(n).unwrap_or(usize::MAX));
+    let left_off = left_off.max(job.fault.as_deref().and_then(|fault| fault.missing_rows).unwrap_or(0));
     let page = Page {
         from,
         to: to.saturating_sub(left_off).max(from),
