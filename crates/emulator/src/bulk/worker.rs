@@ -93,6 +93,11 @@ fn step_jobs(org: &SharedOrg, now: Millis) -> Step {
     match piece {
         Piece::Query { text, options } => {
             let found = select_bulk(&org.read(), &text, &options);
+            if let Ok(found) = &found {
+                // Delimiter and line ending change the size by little; the documents do not say what is counted.
+                let bytes = found.csv_bytes(b',', "\n");
+                org.read().usage.add_query_results(now, bytes);
+            }
             conclude(org, id, started, |job| match found {
                 Ok(mut found) => {
                     match job.fault.as_ref().and_then(|fault| fault.order) {

@@ -260,11 +260,11 @@ impl Batch {
     }
 
     /// Whether it is planned to fail now: then with which message.
-    fn planned_failure(&self) -> Option<Option<String>> {
+    fn planned_failure(&self, is_query: bool) -> Option<Option<String>> {
         let fault = self.fault.as_deref()?;
         match &self.work {
             Progress::Rows { results, .. } => fault.failure(results.len() as u64),
-            Progress::None => fault.failure(0),
+            Progress::None => fault.failure(if is_query { u64::MAX } else { 0 }),
             Progress::Selected { .. } => None,
         }
     }

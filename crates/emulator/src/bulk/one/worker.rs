@@ -45,8 +45,9 @@ pub(in crate::bulk) fn step(org: &SharedOrg, now: Millis) -> Step {
             batch.set_state(BatchState::InProgress, now);
             return Step::Worked;
         }
+        let is_query = matches!(job.action, Action::Query { .. });
         if let Some(batch) = job.batches.get_mut(at)
-            && let Some(message) = batch.planned_failure()
+            && let Some(message) = batch.planned_failure(is_query)
         {
             batch.message = message;
             batch.set_state(BatchState::Failed, now);

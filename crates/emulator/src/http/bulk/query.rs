@@ -60,6 +60,12 @@ async fn create(session: Session, State(state): State<AppState>, body: Body) -> 
     let mut org = state.org.write();
     let options = QueryOptions { all, now, user: session.user, version: session.version.0, batch_size: None };
     let object = check_bulk(&org, &query, &options)?;
+    let stored_mb = org.settings.daily_query_result_mb;
+    if org.usage.query_results_are_full(now, stored_mb) {
+        let text =
+            format!("Max bulk v2 query result size stored ({}) kb per 24 hrs has been exceeded", kilobytes(stored_mb));
+        return Err(ApiError::new("LIMIT_EXCEEDED", text));
+    }
     let most = org.settings.daily_query_jobs;
     if !org.usage.spend_query_job(now, most) {
         return Err(ApiError::new(
@@ -71,6 +77,15 @@ async fn create(session: Session, State(state): State<AppState>, body: Body) -> 
     let job = org.jobs.create_query(request, session.user, session.version.0, now);
     state.bulk_wake.notify_one();
     Ok(job_response(job, Shown::Created))
+}
+
+/// Megabytes as the message has them: the 976,562 MB of an ordinary org are a round 1,000,000,000 kb (documented).
+fn kilobytes(megabytes: u64) -> u64 {
+    const KB: u64 = 1024;
+    const ROUND: u64 = 1_000_000;
+    let exact = megabytes.saturating_mul(KB);
+    let round = exact.div_ceil(ROUND).saturating_mul(ROUND);
+    if round - exact < KB { round } else { exact }
 }
 
 async fn change(
