@@ -334,7 +334,8 @@ mod tests {
         plans.plan(plan(&format!(r#"{{"action":{{"rows":{{"every":3,"parents":["{short}"],"most":2}}}}}}"#)));
         let fault = plans.take(JobKind::Ingest, "Contact", "insert").unwrap();
         let object = crate::schema::standard().find("Contact").unwrap().0;
-        let write = |value: &str| Write::Create { object, fields: vec![("AccountId".into(), Input::Text(value.into()))] };
+        let write =
+            |value: &str| Write::Create { object, fields: vec![("AccountId".into(), Input::Text(value.into()))] };
         assert!(fault.row(0, 0, &write("x")).is_none());
         assert_eq!(fault.row(2, 0, &write("x")).unwrap().code, "UNABLE_TO_LOCK_ROW");
         assert!(fault.row(0, 0, &write(&parent.to_string())).is_some());

@@ -8,7 +8,9 @@ use tidegate_emulator::server::Config;
 use tidegate_emulator::settings::Settings;
 
 use crate::common::{Running, answer};
-use crate::support::{CLASSIC, DATA, QUERY, classic, create, get, load, post, query_job, results, soap, soap_create, start};
+use crate::support::{
+    CLASSIC, DATA, QUERY, classic, create, get, load, post, query_job, results, soap, soap_create, start,
+};
 
 async fn set(running: &Running, settings: Json) {
     let (status, body) = answer(running.call(Method::PATCH, "/__emulator/settings").json(&settings)).await;
@@ -78,7 +80,8 @@ async fn a_batch_of_composite_costs_what_is_in_it_and_other_composites_one() {
     let running = start(|_| {}).await;
     let part = json!({ "method": "GET", "url": "v66.0/limits" });
     let before = used(&running).await;
-    let (status, body) = post(&running, &format!("{DATA}/composite/batch"), json!({ "batchRequests": vec![part; 5] })).await;
+    let (status, body) =
+        post(&running, &format!("{DATA}/composite/batch"), json!({ "batchRequests": vec![part; 5] })).await;
     assert_eq!(status, 200, "{body}");
     assert_eq!(used(&running).await, before + 5);
     let part = |n: usize| json!({ "method": "GET", "url": format!("{DATA}/limits"), "referenceId": format!("r{n}") });
@@ -131,7 +134,10 @@ async fn events_of_every_door_are_enqueued_and_counted_by_the_hour() {
     assert_eq!((&info["state"], &info["numberRecordsFailed"]), (&json!("Completed"), &json!(0)));
     let result = running.http.get(running.url(&format!("{batch}/result"))).header("X-SFDC-Session", token);
     let (_, result) = answer(result).await;
-    assert_eq!((&result[0]["success"], &result[0]["errors"][0]["statusCode"]), (&json!(true), &json!("OPERATION_ENQUEUED")));
+    assert_eq!(
+        (&result[0]["success"], &result[0]["errors"][0]["statusCode"]),
+        (&json!(true), &json!("OPERATION_ENQUEUED"))
+    );
     assert!(batch.starts_with(CLASSIC));
 
     let (id, job) = load(&running, "Order__e", "insert", "Number__c\n4\n").await;

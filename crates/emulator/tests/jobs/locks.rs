@@ -19,11 +19,15 @@ async fn composite(running: &Running, url: &str, body: Json) -> Json {
 async fn a_locked_parent_holds_behind_every_door() {
     let running = start(|_| {}).await;
     let parent = create(&running, "Account", json!({ "Name": "Busy" })).await;
+    let gone = create(&running, "Contact", json!({ "LastName": "Gone", "AccountId": parent })).await;
+    let remove = running.call(Method::DELETE, &format!("{DATA}/sobjects/Contact/{gone}"));
+    assert_eq!(answer(remove).await.0, 204);
     plan(&running, "locks", json!({ "ids": [parent] })).await;
     let contact = json!({ "LastName": "A", "AccountId": parent });
     let (status, body) = post(&running, &format!("{DATA}/sobjects/Contact"), contact.clone()).await;
     assert_eq!((status, &body[0]["errorCode"]), (400, &json!(LOCKED)));
-    let change = running.call(Method::PATCH, &format!("{DATA}/sobjects/Account/{parent}")).json(&json!({ "Site": "x" }));
+    let change =
+        running.call(Method::PATCH, &format!("{DATA}/sobjects/Account/{parent}")).json(&json!({ "Site": "x" }));
     assert_eq!(answer(change).await.1[0]["errorCode"], LOCKED);
     let remove = running.call(Method::DELETE, &format!("{DATA}/sobjects/Account/{parent}"));
     assert_eq!(answer(remove).await.1[0]["errorCode"], LOCKED);
@@ -43,6 +47,9 @@ async fn a_locked_parent_holds_behind_every_door() {
     let (status, text) = soap(&running, "u/62.0", token, &soap_create("Contact", &fields)).await;
     assert_eq!(status, 200, "{text}");
     assert!(text.contains(&format!("<statusCode>{LOCKED}</statusCode>")), "{text}");
+
+    let back = format!("<p:undelete><p:ids>{gone}</p:ids></p:undelete>");
+    assert!(soap(&running, "u/62.0", token, &back).await.1.contains(LOCKED), "it would come back under its parent");
 
     let (id, job) = load(&running, "Contact", "insert", &format!("LastName,AccountId\nA,{parent}\nB,\n")).await;
     assert_eq!((&job["state"], &job["numberRecordsFailed"]), (&json!("JobComplete"), &json!(1)));

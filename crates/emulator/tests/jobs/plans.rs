@@ -17,10 +17,14 @@ fn names(from: usize, to: usize) -> String {
 async fn a_job_fails_half_way_and_the_three_result_sets_say_so() {
     let running = start(|_| {}).await;
     let message = "InternalServerError : Batch will not be retried.";
-    plan(&running, "jobs", json!({
-        "match": { "object": "account", "operation": "insert", "kind": "ingest", "nth": 2 },
-        "action": { "fail": { "after_rows": 250, "message": message }, "rows": { "every": 100 } },
-    }))
+    plan(
+        &running,
+        "jobs",
+        json!({
+            "match": { "object": "account", "operation": "insert", "kind": "ingest", "nth": 2 },
+            "action": { "fail": { "after_rows": 250, "message": message }, "rows": { "every": 100 } },
+        }),
+    )
     .await;
     let (_, whole) = load(&running, "Account", "insert", &names(0, 3)).await;
     assert_eq!(whole["state"], "JobComplete", "the first passes");
@@ -75,7 +79,10 @@ async fn rows_of_a_parent_fail_in_both_apis() {
     let token = &running.emulator.credentials().access_token;
     let result = running.http.get(running.url(&format!("{batch}/result"))).header("X-SFDC-Session", token);
     let (_, result) = answer(result).await;
-    assert_eq!((&result[0]["success"], &result[0]["errors"][0]["statusCode"]), (&json!(false), &json!("UNABLE_TO_LOCK_ROW")));
+    assert_eq!(
+        (&result[0]["success"], &result[0]["errors"][0]["statusCode"]),
+        (&json!(false), &json!("UNABLE_TO_LOCK_ROW"))
+    );
     assert_eq!(result[1]["success"], true);
     assert_eq!(count(&running, "Contact").await, 2);
 }
@@ -84,8 +91,12 @@ async fn rows_of_a_parent_fail_in_both_apis() {
 async fn a_job_stays_where_it_is_planned_to_by_the_emulator_s_clock() {
     let running = start(|_| {}).await;
     running.emulator.clock().freeze();
-    plan(&running, "jobs", json!({ "action": { "upload_complete_ms": 60_000, "in_progress_ms": 30_000, "retries": 3 } }))
-        .await;
+    plan(
+        &running,
+        "jobs",
+        json!({ "action": { "upload_complete_ms": 60_000, "in_progress_ms": 30_000, "retries": 3 } }),
+    )
+    .await;
     let id = upload(&running, "Account", "insert", &names(0, 2)).await;
     let path = format!("{INGEST}/{id}");
     let pause = || tokio::time::sleep(std::time::Duration::from_millis(150));
@@ -105,10 +116,14 @@ async fn a_job_stays_where_it_is_planned_to_by_the_emulator_s_clock() {
 #[tokio::test]
 async fn counts_pages_times_and_order_are_off_as_planned() {
     let running = start(|_| {}).await;
-    plan(&running, "jobs", json!({ "action": {
+    plan(
+        &running,
+        "jobs",
+        json!({ "action": {
         "processed_off": -1, "failed_off": 2, "order": "reversed", "retries": 2, "apex_processing_ms": 11,
         "total_processing_ms": 33, "api_active_processing_ms": 22,
-    } }))
+    } }),
+    )
     .await;
     let (id, job) = load(&running, "Account", "insert", &names(0, 5)).await;
     let shown = |name: &str| job[name].as_u64().unwrap();
@@ -119,9 +134,13 @@ async fn counts_pages_times_and_order_are_off_as_planned() {
     assert!(done[0].contains("A4") && done[4].contains("A0"), "{done:?}");
 
     let soql = "SELECT Name FROM Account ORDER BY Name";
-    plan(&running, "jobs", json!({ "match": { "kind": "query" }, "action": {
+    plan(
+        &running,
+        "jobs",
+        json!({ "match": { "kind": "query" }, "action": {
         "page_rows": 2, "missing_rows": 1, "order": "reversed", "processed_off": 10,
-    } }))
+    } }),
+    )
     .await;
     let (id, job) = query_job(&running, soql).await;
     assert_eq!(job["numberRecordsProcessed"], 15);
@@ -139,9 +158,13 @@ async fn counts_pages_times_and_order_are_off_as_planned() {
 #[tokio::test]
 async fn a_batch_fails_half_way_and_others_do_not() {
     let running = start(|_| {}).await;
-    plan(&running, "jobs", json!({ "match": { "kind": "batch" }, "action": {
+    plan(
+        &running,
+        "jobs",
+        json!({ "match": { "kind": "batch" }, "action": {
         "fail": { "after_rows": 1, "message": "TooManyLockFailure : too many" }, "retries": 4,
-    } }))
+    } }),
+    )
     .await;
     let rows = json!([{ "Name": "A" }, { "Name": "B" }]);
     let (job, _, batch) = classic(&running, "Account", rows.clone()).await;
@@ -157,7 +180,9 @@ async fn a_batch_fails_half_way_and_others_do_not() {
 #[tokio::test]
 async fn plans_are_checked_listed_and_dropped() {
     let running = start(|_| {}).await;
-    for wrong in [json!({ "action": {} }), json!({ "action": { "rows": { "every": 0 } } }), json!({ "action": { "x": 1 } })] {
+    for wrong in
+        [json!({ "action": {} }), json!({ "action": { "rows": { "every": 0 } } }), json!({ "action": { "x": 1 } })]
+    {
         assert_eq!(post(&running, "/__emulator/jobs", wrong).await.0, 400);
     }
     plan(&running, "jobs", json!({ "action": { "fail": {} } })).await;

@@ -84,7 +84,8 @@ async fn of_a_cometd_session_that_is_open() {
         let cookies = cookies.collect::<Vec<_>>().join("; ");
         (cookies, response.json::<Json>().await.unwrap())
     };
-    let handshake = json!({ "channel": "/meta/handshake", "version": "1.0", "supportedConnectionTypes": ["long-polling"] });
+    let handshake =
+        json!({ "channel": "/meta/handshake", "version": "1.0", "supportedConnectionTypes": ["long-polling"] });
     let (cookie, shaken) = send("", handshake).await;
     let client = &shaken[0]["clientId"];
     let connect = json!({ "channel": "/meta/connect", "clientId": client, "connectionType": "long-polling" });
@@ -106,7 +107,8 @@ async fn by_the_connect_itself() {
     let running = start(|_| {}).await;
     let token = new_token(&running).await;
     expire(&running, "/cometd/").await;
-    let message = json!([{ "channel": "/meta/handshake", "version": "1.0", "supportedConnectionTypes": ["long-polling"] }]);
+    let message =
+        json!([{ "channel": "/meta/handshake", "version": "1.0", "supportedConnectionTypes": ["long-polling"] }]);
     let (_, body) = answer(running.http.post(running.url("/cometd/62.0")).bearer_auth(&token).json(&message)).await;
     assert_eq!(body[0]["ext"]["sfdc"]["failureReason"], "401::Authentication invalid", "{body}");
     assert!(!is_good(&running, &token).await);

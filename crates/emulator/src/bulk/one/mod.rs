@@ -252,9 +252,7 @@ impl Batch {
         let hold = |of: fn(&JobFault) -> Option<Millis>| self.fault.as_deref().and_then(of).unwrap_or(0);
         match self.state {
             BatchState::InProgress => Some(self.modified.saturating_add(hold(|fault| fault.in_progress_ms))),
-            BatchState::Queued => {
-                Some(self.created.saturating_add(delay.max(hold(|fault| fault.upload_complete_ms))))
-            }
+            BatchState::Queued => Some(self.created.saturating_add(delay.max(hold(|fault| fault.upload_complete_ms)))),
             _ => None,
         }
     }

@@ -161,3 +161,25 @@ fn piece(content: ContentType, version: u16, selection: &BulkSelection, from: us
     }
     out.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dml::Saved;
+
+    #[test]
+    fn a_platform_event_is_enqueued_in_every_form_and_a_record_is_just_saved() {
+        let event = RecordId::new(*b"e00", *b"TG", 1);
+        let record = RecordId::new(*b"001", *b"TG", 1);
+        let uuid = crate::events::event_uuid(event);
+        let results = [event, record].map(|id| Ok(Saved { id, created: true }));
+        let csv = as_csv(&results);
+        assert!(csv.contains(&format!("\"{event}\",\"true\",\"true\",\"OPERATION_ENQUEUED:{uuid}: --\"\n")), "{csv}");
+        assert!(csv.contains(&format!("\"{record}\",\"true\",\"true\",\"\"\n")), "{csv}");
+        let xml = as_xml(&results);
+        assert_eq!(xml.matches("<statusCode>OPERATION_ENQUEUED</statusCode>").count(), 1);
+        assert_eq!(xml.matches("<success>true</success>").count(), 2);
+        assert_eq!(as_json(&results[0])["errors"][0]["message"], uuid.as_str());
+        assert_eq!(as_json(&results[1])["errors"], json!([]));
+    }
+}

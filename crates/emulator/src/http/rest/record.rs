@@ -22,7 +22,8 @@ pub(super) fn create(call: &Call, name: &str, tell_created: bool) -> Answer {
     let mut org = call.state.org.write();
     let (object, facts) = call.object(&org, name)?;
     let fields = given.inputs(&mut org);
-    let saved = one(org.write_with(&call.write_context(true), call.write_options(), vec![Write::Create { object, fields }]))?;
+    let saved =
+        one(org.write_with(&call.write_context(true), call.write_options(), vec![Write::Create { object, fields }]))?;
     recent::note(call, &mut org, object, saved.id);
     drop(org);
     Ok(created(call, &facts.name, saved, tell_created))

@@ -69,7 +69,11 @@ pub(super) fn delete(call: &Call, name: &str, key: &str, value: &str) -> Answer 
     match find(&org, object, key, value)?.as_slice() {
         [] => Err(no_match(key).into()),
         [id] => {
-            one(org.write_with(&call.write_context(true), call.write_options(), vec![Write::Delete { object, id: *id }]))?;
+            one(org.write_with(
+                &call.write_context(true),
+                call.write_options(),
+                vec![Write::Delete { object, id: *id }],
+            ))?;
             Ok(no_content())
         }
         many => Ok(list(call, &facts.name, many)),

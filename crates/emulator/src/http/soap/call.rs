@@ -115,7 +115,9 @@ pub(super) fn errors(errors: &[ApiError]) -> Json {
 pub(super) fn outcome(result: Result<RecordId, Vec<ApiError>>) -> Json {
     match result {
         // A platform event's result says with success that it is enqueued.
-        Ok(id) => json!({ "errors": errors(crate::events::enqueued(id).as_slice()), "id": id.to_string(), "success": true }),
+        Ok(id) => {
+            json!({ "errors": errors(crate::events::enqueued(id).as_slice()), "id": id.to_string(), "success": true })
+        }
         Err(found) => json!({ "errors": errors(&found), "id": null, "success": false }),
     }
 }

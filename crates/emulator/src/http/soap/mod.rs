@@ -24,12 +24,12 @@ mod tests;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use axum::{Extension, Router};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value as Json;
 
@@ -99,8 +99,7 @@ async fn answer(
     State(state): State<AppState>,
     origin: Origin,
     Peer(address): Peer,
-    Path(path): Path<HashMap<String, String>>,
-    uri: http::Uri,
+    (Path(path), uri): (Path<HashMap<String, String>>, http::Uri),
     (expire, lock): (Option<Extension<ExpireToken>>, Option<Extension<LockRows>>),
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
