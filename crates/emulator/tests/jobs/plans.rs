@@ -2,8 +2,9 @@
 
 use reqwest::Method;
 use serde_json::{Value as Json, json};
+use tidegate_emulator::server::Config;
 
-use crate::common::answer;
+use crate::common::{Running, answer};
 use crate::support::{
     CLASSIC, INGEST, QUERY, classic, count, create, get, has_ended, load, plan, post, query_job, results, start, text,
     until, upload,
@@ -194,4 +195,25 @@ async fn plans_are_checked_listed_and_dropped() {
     assert_eq!(get(&running, "/__emulator/jobs").await, json!([]));
     let (_, job) = load(&running, "Account", "insert", &names(0, 2)).await;
     assert_eq!((&job["state"], &job["retries"]), (&json!("JobComplete"), &json!(0)));
+}
+
+#[tokio::test]
+async fn a_job_keeps_what_was_planned_for_it_when_the_org_is_opened_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = || Config { dir: Some(dir.path().to_owned()), ..Config::default() };
+    let running = Running::start(config()).await;
+    let message = "InternalServerError : later";
+    let fail = json!({ "fail": { "after_rows": 1, "message": message }, "upload_complete_ms": 3_600_000 });
+    plan(&running, "jobs", json!({ "action": fail })).await;
+    let id = upload(&running, "Account", "insert", &names(0, 3)).await;
+    running.emulator.stop().await.unwrap();
+    let running = Running::start(config()).await;
+    let path = format!("{INGEST}/{id}");
+    assert_eq!(get(&running, &path).await["state"], "UploadComplete");
+    assert_eq!(get(&running, "/__emulator/jobs").await, json!([]), "plans are for this run, but for what was taken");
+    let moved = post(&running, "/__emulator/clock", json!({ "advance_ms": 3_600_000 })).await;
+    assert_eq!(moved.0, 200);
+    let job = until(&running, &path, has_ended).await;
+    assert_eq!((&job["state"], &job["errorMessage"]), (&json!("Failed"), &json!(message)));
+    assert_eq!(count(&running, "Account").await, 1);
 }

@@ -73,7 +73,9 @@ fn run(state: &AppState, path: &str, expire_token: bool, body: &[u8]) -> Result<
     };
     let token = request.session_id.as_deref().ok_or_else(invalid)?;
     if expire_token {
-        state.org.write().access.revoke(token);
+        let mut org = state.org.write();
+        org.access.revoke(token);
+        org.events.wake();
     }
     let grant = state.check_session_header(token).map_err(|_| invalid())?;
     let now = state.now();

@@ -159,7 +159,10 @@ impl Door {
         }
         let token = headers.session_id.as_deref();
         if let Some(token) = token.filter(|_| self.expire_token) {
-            self.state.org.write().access.revoke(token);
+            let mut org = self.state.org.write();
+            org.access.revoke(token);
+            // Whoever is subscribed with it shall notice.
+            org.events.wake();
         }
         let grant =
             token.and_then(|token| self.state.check_session_header(token).ok()).ok_or_else(|| Fault::session(token))?;
