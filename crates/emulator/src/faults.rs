@@ -56,9 +56,13 @@ pub struct Action {
     /// Waits so long before anything else, milliseconds of real time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
-    /// Revokes the request's token before it is handled.
+    /// Revokes the request's token before it is handled, wherever it travels: in `Authorization`, `X-SFDC-Session`, the
+    /// metadata of gRPC, a cookie, the query, or the header of a SOAP envelope.
     #[serde(skip_serializing_if = "is_false")]
     pub expire_token: bool,
+    /// Answers `UNABLE_TO_LOCK_ROW` for each record that the request writes, by REST or SOAP, not for the whole of it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub lock_rows: bool,
     /// Answers as Salesforce refuses, in the shape of the door; nothing is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refuse: Option<Refusal>,
@@ -189,6 +193,9 @@ impl Action {
         }
         if self.expire_token {
             parts.push("token expired".into());
+        }
+        if self.lock_rows {
+            parts.push("rows locked".into());
         }
         if let Some(refusal) = self.refuse {
             parts.push(format!("refused: {refusal:?}"));

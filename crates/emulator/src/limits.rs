@@ -93,6 +93,11 @@ impl Usage {
         self.0.lock().requests.add(now, n);
     }
 
+    /// Counts `n` more API calls of an app that has an allowance of its own.
+    pub fn add_app_requests(&self, client_id: &str, now: Millis, n: u64) {
+        self.0.lock().app_requests.entry(client_id.to_owned()).or_default().add(now, n);
+    }
+
     /// API calls of the last 24 hours.
     pub fn requests(&self, now: Millis) -> u64 {
         self.0.lock().requests.total(now)
@@ -113,9 +118,14 @@ impl Usage {
         self.0.lock().query_jobs.spend(now, 1, max)
     }
 
-    /// Counts the bytes of a Bulk 2.0 query job's results, of which `max_mb` megabytes are allowed in 24 hours.
-    pub fn spend_query_results(&self, now: Millis, bytes: u64, max_mb: u64) -> bool {
-        self.0.lock().query_result_bytes.spend(now, bytes, max_mb.saturating_mul(MB))
+    /// Counts the bytes of a Bulk 2.0 query job's results: what a job has found is stored, whatever was allowed.
+    pub fn add_query_results(&self, now: Millis, bytes: u64) {
+        self.0.lock().query_result_bytes.add(now, bytes);
+    }
+
+    /// Whether the results of the last 24 hours have come to `max_mb` megabytes: then no further job is taken.
+    pub fn query_results_are_full(&self, now: Millis, max_mb: u64) -> bool {
+        self.0.lock().query_result_bytes.total(now) >= max_mb.saturating_mul(MB)
     }
 
     /// Counts rows that an ingest job is about to process, and the internal batches that hold them. `false`, and
@@ -236,8 +246,10 @@ mod tests {
         let usage = Usage::default();
         assert!(!usage.spend_delivered_events(0, 3, 2));
         assert_eq!(usage.delivered_events(0), 0);
-        assert!(!usage.spend_query_results(0, MB + 1, 1));
-        assert!(usage.spend_query_results(0, MB, 1));
+        usage.add_query_results(0, MB - 1);
+        assert!(!usage.query_results_are_full(0, 1));
+        usage.add_query_results(0, 1);
+        assert!(usage.query_results_are_full(0, 1));
         assert!(!usage.spend_ingest(0, 1, 11, 5, 10));
         assert!(usage.spend_ingest(0, 5, 10, 5, 10));
         assert!(usage.spend_app_request("a", 0, 1) && !usage.spend_app_request("a", 0, 1));

@@ -36,6 +36,7 @@ mod credentials;
 mod files;
 mod keep;
 mod keep_access;
+mod keep_settings;
 mod keys;
 mod listen;
 mod rows;
@@ -172,7 +173,7 @@ impl Emulator {
             Listener::bind(config.pubsub_listen).await?,
         );
         let clock = config.frozen_at.map_or_else(Clock::new, Clock::frozen);
-        let (dir, keep_org) = (config.dir.clone(), config.keep_org);
+        let (dir, keep_org, given) = (config.dir.clone(), config.keep_org, config.settings.clone());
         let (given_key, key_dir) = (config.private_key_pem.clone(), dir.clone());
         let jwt_key =
             tokio::task::spawn_blocking(move || JwtKey::load_or_make(key_dir.as_deref(), given_key.as_deref()));
@@ -190,6 +191,7 @@ impl Emulator {
         let grpc = Door { router: grpc::routes(state.clone()), ..door("https") };
         pubsub.spawn(grpc, Some(keys.tls(&["h2"])?), &tasks, &stop);
         if let Some(dir) = dir.clone().filter(|_| keep_org) {
+            tasks.spawn(keep_settings::keep(dir.clone(), given, state.clone(), stop.clone()));
             tasks.spawn(keep_access::keep(dir, state.clone(), stop.clone()));
         }
         let keeper = dir.clone().filter(|_| keep_org).map(|dir| {
@@ -395,7 +397,10 @@ fn prepare(config: &Config, clock: &Clock) -> Result<(Org, TlsKeys, Credentials)
     let keys = TlsKeys::load_or_make(dir)?;
     let identity = Identity::load_or_make(dir, config.identity.clone())?;
     let keeping = dir.filter(|_| config.keep_org);
-    let kept = keeping.map(|dir| keep::load(dir, &config.settings)).transpose()?.flatten();
+    let kept = match keeping {
+        Some(dir) => keep::load(dir, &keep_settings::load(dir, &config.settings)?)?,
+        None => None,
+    };
     let mut org = match kept {
         Some(mut kept) => {
             // Time never runs backwards in an org, not even one whose clock was moved before it was kept.

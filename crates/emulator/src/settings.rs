@@ -242,6 +242,29 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// These settings with one of them changed, by its name; of a group the named members.
+    ///
+    /// # Errors
+    /// In words: no setting has the name, or the value is none for it.
+    pub fn with(&self, name: &str, value: serde_json::Value) -> Result<Self, String> {
+        fn merge(whole: &mut serde_json::Value, name: &str, value: serde_json::Value) -> Result<(), String> {
+            let place = whole.get_mut(name).ok_or_else(|| format!("no setting is named {name:?}"))?;
+            match (place, value) {
+                (group @ serde_json::Value::Object(_), serde_json::Value::Object(inner)) => {
+                    inner.into_iter().try_for_each(|(name, value)| merge(group, &name, value))
+                }
+                (place, value) => {
+                    *place = value;
+                    Ok(())
+                }
+            }
+        }
+        let mut whole = serde_json::to_value(self).map_err(|e| e.to_string())?;
+        merge(&mut whole, name, value)?;
+        let changed: Self = serde_json::from_value(whole).map_err(|e| format!("{name}: {e}"))?;
+        Ok(Self { org_id: self.org_id, admin_id: self.admin_id, ..changed })
+    }
+
     /// Makes it an org of this edition, with so many Salesforce licences, or a sandbox of one: the allowances that
     /// depend on that are set anew.
     pub fn set_edition(&mut self, edition: Edition, licences: u64, sandbox: bool) {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ingest::{Ingest, Operation, Outcome};
 use super::one::keep::KeptJob as KeptClassic;
-use super::{Delimiter, Job, Jobs, LineEnding, State, Work, worker};
+use super::{Delimiter, Job, JobFault, Jobs, LineEnding, State, Work, worker};
 use crate::query::{BulkSelection, QueryOptions};
 use crate::store::Store;
 use crate::{Millis, Org, RecordId};
@@ -55,6 +55,8 @@ struct KeptJob {
     failed: u64,
     processing_ms: u64,
     turn: u64,
+    #[serde(default)]
+    fault: Option<JobFault>,
     work: KeptWork,
 }
 
@@ -200,6 +202,7 @@ fn keep(job: &Job, store: &Store, blobs: &mut Blobs) -> KeptJob {
         failed: job.failed,
         processing_ms: job.processing_ms,
         turn: job.turn,
+        fault: job.fault.as_deref().cloned(),
         work,
     }
 }
@@ -253,6 +256,7 @@ fn restore(mut kept: KeptJob, org: &Org, blobs: &Blobs) -> io::Result<Job> {
         failed: kept.failed,
         processing_ms: kept.processing_ms,
         turn: kept.turn,
+        fault: kept.fault.map(Arc::new),
         work,
     })
 }

@@ -1,5 +1,6 @@
 //! Making query jobs; aborting and deleting jobs of either kind.
 
+use super::plans::JobKind;
 use super::{Delimiter, Job, Jobs, Kind, LineEnding, State, Work, illegal};
 use crate::{ApiError, Millis, RecordId};
 
@@ -34,6 +35,12 @@ impl Jobs {
         now: Millis,
     ) -> &Job {
         let id = self.next_id();
+        let (kind, operation) = match &work {
+            Work::Query { all: false, .. } => (JobKind::Query, "query"),
+            Work::Query { all: true, .. } => (JobKind::Query, "queryAll"),
+            Work::Ingest(ingest) => (JobKind::Ingest, ingest.operation.name()),
+        };
+        let fault = self.plans.take(kind, &object, operation);
         let state = if matches!(work, Work::Ingest(_)) { State::Open } else { State::UploadComplete };
         let job = Job {
             id,
@@ -50,6 +57,7 @@ impl Jobs {
             failed: 0,
             processing_ms: 0,
             turn: 0,
+            fault,
             work,
         };
         self.jobs.entry(id).or_insert(job)

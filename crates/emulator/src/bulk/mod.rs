@@ -19,6 +19,7 @@ mod ingest;
 mod keep;
 mod lifecycle;
 pub mod one;
+pub mod plans;
 mod results;
 mod worker;
 pub(crate) mod xml;
@@ -30,6 +31,7 @@ pub(crate) use keep::KeptJobs;
 pub use csv::Delimiter;
 pub use ingest::{Ingest, IngestRequest, Operation};
 pub use lifecycle::QueryRequest;
+pub use plans::{JobFault, JobPlan, JobPlans};
 pub use results::{ResultSet, result_pieces};
 pub use worker::{Step, step};
 
@@ -131,6 +133,8 @@ pub struct Job {
     pub processing_ms: u64,
     /// When the worker last did something for it; keeps jobs taking turns.
     turn: u64,
+    /// What was planned to go wrong with it.
+    pub fault: Option<Arc<JobFault>>,
     /// What is particular to its kind.
     pub work: Work,
 }
@@ -173,6 +177,27 @@ impl Job {
         self.modified = now;
     }
 
+    /// Since when the worker may go on with it, as far as its state and the queue's delay are concerned.
+    fn due_at(&self, delay: Millis) -> Option<Millis> {
+        let hold = |of: fn(&JobFault) -> Option<Millis>| self.fault.as_deref().and_then(of).unwrap_or(0);
+        match self.state {
+            State::InProgress => Some(self.modified.saturating_add(hold(|fault| fault.in_progress_ms))),
+            State::UploadComplete => {
+                Some(self.modified.saturating_add(delay.max(hold(|fault| fault.upload_complete_ms))))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it is planned to fail now: then with which message.
+    fn planned_failure(&self) -> Option<Option<String>> {
+        let fault = self.fault.as_deref()?;
+        match &self.work {
+            Work::Ingest(ingest) => fault.failure(ingest.next_row as u64),
+            Work::Query { .. } => fault.failure(u64::MAX),
+        }
+    }
+
     fn fail(&mut self, message: impl Into<String>, now: Millis) {
         self.error_message = Some(message.into());
         self.set_state(State::Failed, now);
@@ -190,6 +215,8 @@ pub struct Jobs {
     count: u64,
     turns: u64,
     classic: one::Jobs,
+    /// What shall go wrong with jobs to come.
+    pub plans: JobPlans,
 }
 
 impl Jobs {

@@ -37,10 +37,16 @@ impl ResultSet {
 
 /// Puts the outcomes in an order that has nothing to do with the upload's, the same each time for the same job.
 pub(super) fn shuffle(job: &mut Job) {
-    let seed = job.id.as_bytes().iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
+    let place = shuffled(job.id);
     if let Work::Ingest(ingest) = &mut job.work {
-        Arc::make_mut(&mut ingest.outcomes).sort_by_key(|outcome| mix(seed ^ outcome.row as u64));
+        Arc::make_mut(&mut ingest.outcomes).sort_by_key(|outcome| place(outcome.row));
     }
+}
+
+/// Where a row comes in an order that is a job's own.
+pub(super) fn shuffled(job: RecordId) -> impl Fn(usize) -> u64 {
+    let seed = job.as_bytes().iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
+    move |row| mix(seed ^ row as u64)
 }
 
 /// Spreads bits (the finaliser of SplitMix64).

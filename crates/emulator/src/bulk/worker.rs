@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::columns::Columns;
 use super::ingest::{Ingest, Operation, Outcome, Plan};
+use super::plans::Order;
 use super::{BATCH_ROWS, CHUNK_ROWS, Job, LineEnding, State, Work, csv, one};
 use crate::dml::WriteContext;
 use crate::http::SharedOrg;
@@ -65,18 +66,8 @@ fn step_jobs(org: &SharedOrg, now: Millis) -> Step {
         let org = &mut *guard;
         org.jobs.expire(now);
         let delay = org.settings.bulk_delay_ms;
-        let due = |job: &Job| match job.state {
-            State::InProgress => true,
-            State::UploadComplete => job.modified.saturating_add(delay) <= now,
-            _ => false,
-        };
-        let waiting = org
-            .jobs
-            .jobs
-            .values()
-            .filter(|j| j.state == State::UploadComplete)
-            .map(|j| j.modified.saturating_add(delay))
-            .min();
+        let due = |job: &Job| job.due_at(delay).is_some_and(|at| at <= now);
+        let waiting = org.jobs.jobs.values().filter_map(|job| job.due_at(delay)).min();
         let turn = org.jobs.turns + 1;
         let Some(job) = org.jobs.jobs.values_mut().filter(|j| due(j)).min_by_key(|j| j.turn) else {
             return Step::Idle(waiting);
@@ -85,6 +76,10 @@ fn step_jobs(org: &SharedOrg, now: Millis) -> Step {
         job.turn = turn;
         if job.state == State::UploadComplete {
             job.set_state(State::InProgress, now);
+            return Step::Worked;
+        }
+        if let Some(message) = job.planned_failure() {
+            fail_as_planned(job, message, org.settings.bulk_shuffle_results, now);
             return Step::Worked;
         }
         match piece(job, &org.schema, now) {
@@ -98,8 +93,18 @@ fn step_jobs(org: &SharedOrg, now: Millis) -> Step {
     match piece {
         Piece::Query { text, options } => {
             let found = select_bulk(&org.read(), &text, &options);
+            if let Ok(found) = &found {
+                // Delimiter and line ending change the size by little; the documents do not say what is counted.
+                let bytes = found.csv_bytes(b',', "\n");
+                org.read().usage.add_query_results(now, bytes);
+            }
             conclude(org, id, started, |job| match found {
-                Ok(found) => {
+                Ok(mut found) => {
+                    match job.fault.as_ref().and_then(|fault| fault.order) {
+                        None | Some(Order::Kept) => {}
+                        Some(Order::Reversed) => found.reorder(|n| u64::MAX - n as u64),
+                        Some(Order::Shuffled) => found.reorder(super::results::shuffled(job.id)),
+                    }
                     job.processed = found.len() as u64;
                     if let Work::Query { selection, .. } = &mut job.work {
                         *selection = Some(Arc::new(found));
@@ -182,9 +187,31 @@ fn piece(job: &Job, schema: &Arc<Schema>, now: Millis) -> Option<Piece> {
 /// Ends an ingest job whose rows are all done.
 fn finish(job: &mut Job, shuffle: bool, now: Millis) {
     job.set_state(State::JobComplete, now);
-    if shuffle {
-        super::results::shuffle(job);
+    arrange(job, shuffle);
+}
+
+/// Puts the results into the order that they are shown in.
+fn arrange(job: &mut Job, shuffle: bool) {
+    let planned = job.fault.as_ref().and_then(|fault| fault.order);
+    match planned.unwrap_or(if shuffle { Order::Shuffled } else { Order::Kept }) {
+        Order::Kept => {}
+        Order::Shuffled => super::results::shuffle(job),
+        Order::Reversed => {
+            if let Work::Ingest(ingest) = &mut job.work {
+                Arc::make_mut(&mut ingest.outcomes).reverse();
+            }
+        }
     }
+}
+
+/// Ends a job that was planned to fail here. What was done stays done.
+fn fail_as_planned(job: &mut Job, message: Option<String>, shuffle: bool, now: Millis) {
+    if let (Work::Query { .. }, Some(fail)) = (&job.work, job.fault.as_ref().and_then(|fault| fault.fail.as_ref())) {
+        job.processed = fail.after_rows;
+    }
+    job.error_message = message;
+    job.set_state(State::Failed, now);
+    arrange(job, shuffle);
 }
 
 fn spend(org: &SharedOrg, rows: u64, now: Millis) -> bool {
@@ -244,31 +271,44 @@ fn write_chunk(
     context: &WriteContext,
 ) {
     let to = (from + CHUNK_ROWS).min(plan.rows.len());
+    let fault = org.read().jobs.jobs.get(&job).and_then(|job| job.fault.clone());
+    let to = fault.as_ref().map_or(to, |fault| fault.stop(to)).max(from);
     let cells: Vec<_> =
         plan.rows.get(from..to).unwrap_or_default().iter().map(|row| row_cells(upload, *row, delimiter)).collect();
     let mut org = org.write();
     // Aborted while the chunk was being read: its rows stay unprocessed.
-    if org.jobs.jobs.get(&job).is_none_or(|j| j.state != State::InProgress) {
+    let Some(failed) = org.jobs.jobs.get(&job).filter(|j| j.state == State::InProgress).map(|j| j.failed) else {
         return;
-    }
+    };
     let Some((object, _)) = org.schema.find(object) else { return };
     let mut writes = Vec::with_capacity(cells.len());
-    let asked: Vec<Result<(), ApiError>> = cells
-        .iter()
-        .map(|cells| {
-            let cells = cells.as_ref().map_err(Clone::clone)?;
-            writes.push(plan.columns.write(object, operation, cells)?);
-            Ok(())
-        })
-        .collect();
+    let mut planned = failed;
+    let mut asked: Vec<Result<(), Box<str>>> = Vec::with_capacity(cells.len());
+    for (n, cells) in cells.iter().enumerate() {
+        let write = cells.as_ref().map_err(Clone::clone);
+        let write = write.and_then(|cells| plan.columns.write(object, operation, cells));
+        asked.push(match write {
+            Err(error) => Err(in_words(&[error])),
+            Ok(write) => match fault.as_ref().and_then(|fault| fault.row(from + n, planned, &write)) {
+                Some(error) => {
+                    planned += 1;
+                    Err(format!("{}:{}:{} --", error.code, error.message, error.fields.join(",")).into())
+                }
+                None => {
+                    writes.push(write);
+                    Ok(())
+                }
+            },
+        });
+    }
     let mut results = org.write(context, writes).into_iter();
-    let outcome = |(n, asked): (usize, Result<(), ApiError>)| {
+    let outcome = |(n, asked): (usize, Result<(), Box<str>>)| {
         let result = match asked {
-            Err(error) => Err(vec![error]),
-            Ok(()) => results.next().unwrap_or_else(|| Err(Vec::new())),
+            Err(words) => Err(words),
+            Ok(()) => results.next().unwrap_or_else(|| Err(Vec::new())).map_err(|errors| in_words(&errors)),
         };
         let named = || cells.get(n).and_then(|c| plan.columns.named_id(c.as_ref().ok()?, operation));
-        let result = result.map(|s| (s.id, s.created)).map_err(|errors| (named(), in_words(&errors)));
+        let result = result.map(|s| (s.id, s.created)).map_err(|words| (named(), words));
         Outcome { row: from + n, result }
     };
     let outcomes: Vec<Outcome> = asked.into_iter().enumerate().map(outcome).collect();

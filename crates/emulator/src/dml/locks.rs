@@ -63,6 +63,9 @@ impl Transaction<'_> {
         id: RecordId,
         values: &Values,
     ) -> Result<(), ApiError> {
+        if self.options.locked {
+            return Err(unable(id));
+        }
         let Some(locks) = self.locks.filter(|locks| !locks.is_empty()) else { return Ok(()) };
         let now = self.context.now;
         if locks.is_locked(object, id, now) {

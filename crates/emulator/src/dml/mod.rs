@@ -69,6 +69,8 @@ pub struct WriteContext {
 pub struct WriteOptions {
     /// `AllowFieldTruncationHeader`: text that is too long is cut to its field's length instead of refused.
     pub truncate: bool,
+    /// Every record is locked by somebody else: a planned fault.
+    pub locked: bool,
 }
 
 /// A value as a door received it.

@@ -69,6 +69,7 @@ impl Transaction<'_> {
         if let Some((field, _)) = facts.field("MasterRecordId") {
             values.remove(&field);
         }
+        self.check_locks(object, &facts, id, &values).map_err(|error| vec![error])?;
         self.touch(&facts, &mut values, true);
         self.check_unique(object, &facts, id, &values, None)?;
         self.put(object, id, &values, Cause::User);

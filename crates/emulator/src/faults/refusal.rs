@@ -15,7 +15,8 @@ pub enum Refusal {
     UnknownException,
     /// 403: too many requests of 20 seconds and more.
     ConcurrentLimit,
-    /// 403: too many long transactions.
+    /// 403: too many long transactions (`ConcurrentPerOrgLongTxn`). Only by plan: it counts Apex that runs for five
+    /// seconds and more, and none runs here.
     ConcurrentTransactions,
     /// 403: the day's requests are spent.
     DailyLimit,

@@ -30,6 +30,10 @@ impl Caller {
             return Err(Failure::Headers("The tenantid header is not the id of the token's org."));
         }
         let grant = state.check_token(token).map_err(|_| Failure::Auth)?;
+        // Unconfirmed: that a token without the `api` scope is refused like a bad one.
+        if !grant.has_api() {
+            return Err(Failure::Auth);
+        }
         Ok(Self { token: token.to_owned(), user: grant.user, expires_at: grant.expires_at })
     }
 

@@ -28,6 +28,7 @@ mod apps;
 mod events;
 mod features;
 mod files;
+mod jobs;
 mod openapi;
 mod settings;
 
@@ -52,6 +53,7 @@ pub fn routes() -> Router<AppState> {
         .merge(files::routes())
         .merge(apps::routes())
         .merge(settings::routes())
+        .merge(jobs::routes())
 }
 
 /// A control request that could not be understood or done.
@@ -340,6 +342,7 @@ async fn reset(State(state): State<AppState>, body: Bytes) -> Response {
     };
     state.faults.clear();
     state.cometd.clear_faults();
+    state.org.write().jobs.plans.clear();
     state.log.clear();
     state.org.read().usage.clear();
     state.clock.reset();

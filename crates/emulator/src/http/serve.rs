@@ -18,7 +18,7 @@ use tower::ServiceExt;
 use super::body::{CutAfter, CutBody};
 use super::harm::{ShortBody, SlowBody, miscount};
 use super::log::LoggedRequest;
-use super::session::{LimitInfo, bearer};
+use super::session::{ExpireToken, LimitInfo, LockRows, tokens};
 use super::state::{AppState, Origin, Peer};
 use crate::faults::{Action, Refusal, Refused};
 
@@ -146,11 +146,19 @@ impl Door {
             tokio::time::sleep(Duration::from_millis(ms)).await;
         }
         if action.expire_token {
-            let headers = request.headers();
-            let token = headers.get("accesstoken").and_then(|v| v.to_str().ok()).or_else(|| bearer(headers).ok());
-            if let Some(token) = token {
-                self.state.org.write().access.revoke(token);
+            let tokens = tokens(request.headers(), request.uri().query());
+            {
+                let mut org = self.state.org.write();
+                tokens.iter().for_each(|token| {
+                    org.access.revoke(token);
+                });
+                // Whoever is subscribed with it shall notice.
+                org.events.wake();
             }
+            request.extensions_mut().insert(ExpireToken);
+        }
+        if action.lock_rows {
+            request.extensions_mut().insert(LockRows);
         }
         if let Some(code) = action.grpc_status {
             return Ok(grpc_answer(code));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use axum::extract::FromRequestParts;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
@@ -23,6 +23,37 @@ pub struct Session {
     pub version: ApiVersion,
     /// `client=` of `Sforce-Call-Options`.
     pub client: Option<String>,
+    /// `client_id` of the app whose token it is.
+    pub app: String,
+    /// Whether a planned fault locks every row that the request writes.
+    pub rows_locked: bool,
+}
+
+/// The token of a request shall be revoked before it is looked at (a planned fault), in the request's extensions: for
+/// doors whose tokens travel in the body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ExpireToken;
+
+/// Every record that a request writes answers `UNABLE_TO_LOCK_ROW` (a planned fault), in the request's extensions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LockRows;
+
+/// Every token in the head of a request, wherever it travels: in a header, a cookie or the query.
+pub(crate) fn tokens(headers: &HeaderMap, query: Option<&str>) -> Vec<String> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let sids = pairs.filter(|(name, _)| *name == "sid").map(|(_, value)| value.to_owned());
+    let params = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let params = params.filter(|(name, _)| ["access_token", "oauth_token", "sid"].contains(&name.as_ref()));
+    // `accesstoken` is the Pub/Sub API's, `X-SFDC-Session` that of Bulk API 1.0.
+    header("accesstoken")
+        .into_iter()
+        .chain(header("X-SFDC-Session"))
+        .chain(bearer(headers).ok().map(str::to_owned))
+        .chain(sids)
+        .chain(params.map(|(_, value)| value.into_owned()))
+        .collect()
 }
 
 /// Where the `Sforce-Limit-Info` of an answer is put by whoever counted the call.
@@ -133,7 +164,8 @@ impl FromRequestParts<AppState> for Session {
             let _ = info.0.set(limit_info);
         }
         allowed?;
-        Ok(Session { user: grant.user, version, client: client_name(&parts.headers) })
+        let (client, rows_locked) = (client_name(&parts.headers), parts.extensions.get::<LockRows>().is_some());
+        Ok(Session { user: grant.user, version, client, app: grant.client_id, rows_locked })
     }
 }
 

@@ -94,7 +94,7 @@ mod tests {
     fn report_has_every_name_and_counts_what_was_used() {
         let org = Org::default();
         org.usage.spend_request(0, 100);
-        org.usage.spend_query_results(0, 1, 100);
+        org.usage.add_query_results(0, 1);
         org.usage.spend_published(0, 100);
         org.usage.add_delivered_events(0, 11_000);
         org.usage.enter_streaming_client(20);

@@ -22,6 +22,9 @@ mod csv;
 mod forms;
 mod keep;
 
+/// Rows that are rendered to reckon the size of a result.
+const SAMPLE_ROWS: usize = 1_000;
+
 /// The result of a Bulk query: rows held as they were when it ran, their related parents' rows too.
 #[derive(Debug)]
 pub struct BulkSelection {
@@ -127,6 +130,30 @@ impl BulkSelection {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
+    }
+
+    /// Puts the rows into the order of these keys by their places.
+    pub(crate) fn reorder(&mut self, key: impl Fn(usize) -> u64) {
+        let mut places: Vec<usize> = (0..self.records.len()).collect();
+        places.sort_by_key(|place| key(*place));
+        self.records = places.iter().filter_map(|place| self.records.get(*place).cloned()).collect();
+        for parents in &mut self.parents {
+            *parents = places.iter().map(|place| parents.get_mut(*place).and_then(Option::take)).collect();
+        }
+    }
+
+    /// About how many bytes its CSV has: counted, or of a long one reckoned from rows of all its parts.
+    pub(crate) fn csv_bytes(&self, delimiter: u8, line_ending: &str) -> u64 {
+        let mut out = Vec::new();
+        self.write_header(delimiter, line_ending, &mut out);
+        let (header, rows) = (out.len() as u64, self.len());
+        let sample = rows.min(SAMPLE_ROWS);
+        out.clear();
+        for n in 0..sample {
+            let at = n * rows / sample;
+            self.write_rows(at..at + 1, delimiter, line_ending, &mut out);
+        }
+        header + (out.len() as u64).saturating_mul(rows as u64) / (sample.max(1) as u64)
     }
 
     /// A record, or the parent of it at this place.

@@ -38,6 +38,25 @@ async fn every_call_needs_its_metadata() {
 }
 
 #[tokio::test]
+async fn a_token_without_the_api_scope_is_refused() {
+    let bench = Bench::start(Settings::default()).await;
+    for (scope, allowed) in [("id refresh_token", false), ("full", true), ("api", true)] {
+        let app = tidegate_emulator::oauth::App { scope: scope.into(), ..app() };
+        let (token, org_id) = {
+            let mut org = bench.state.org.write();
+            let (id, admin, session) = (org.settings.org_id, org.settings.admin_id, org.settings.session_ms);
+            (org.access.issue(id, admin, &app, NOW, session), id.to_string())
+        };
+        let asked = call(TopicRequest { topic_name: ALL.into() }, &token, &org_id);
+        let answer = bench.client.clone().get_topic(asked).await;
+        assert_eq!(answer.is_ok(), allowed, "{scope}");
+        if let Err(status) = answer {
+            assert_eq!((status.code(), error_code(&status)), (Code::Unauthenticated, "service.auth.error"));
+        }
+    }
+}
+
+#[tokio::test]
 async fn topics_and_schemas() {
     let bench = Bench::start(Settings::default()).await;
     let mut client = bench.client.clone();

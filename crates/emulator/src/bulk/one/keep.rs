@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Action, Batch, BatchState, Chunking, ContentType, Job, JobState, Jobs, Progress, RowResult, read};
+use crate::bulk::JobFault;
 use crate::bulk::keep::{Blobs, invalid, keep_selection};
 use crate::query::{BulkSelection, QueryOptions};
 use crate::store::Store;
@@ -40,6 +41,8 @@ struct KeptBatch {
     processed: u64,
     failed: u64,
     processing_ms: u64,
+    #[serde(default)]
+    fault: Option<JobFault>,
     is_chunk: bool,
     work: KeptProgress,
 }
@@ -125,6 +128,7 @@ fn keep(batch: &Batch, store: &Store, blobs: &mut Blobs) -> KeptBatch {
         processed: batch.processed,
         failed: batch.failed,
         processing_ms: batch.processing_ms,
+        fault: batch.fault.as_deref().cloned(),
         is_chunk: batch.is_chunk,
         work,
     }
@@ -167,6 +171,7 @@ fn restore(mut kept: KeptBatch, job: &Job, org: &Org, blobs: &Blobs) -> io::Resu
         processed: kept.processed,
         failed: kept.failed,
         processing_ms: kept.processing_ms,
+        fault: kept.fault.map(Arc::new),
         is_chunk: kept.is_chunk,
         work,
     })

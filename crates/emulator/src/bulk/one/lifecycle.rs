@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{Action, BATCH_BYTES_MAX, Batch, BatchState, Chunking, ContentType, Job, JobState};
+use crate::bulk::plans::JobKind;
 use crate::bulk::{Choices, Jobs, Operation};
 use crate::schema::{Field, FieldType, ObjectType, Schema};
 use crate::{ApiError, Millis, RecordId};
@@ -99,7 +100,7 @@ impl Jobs {
     /// 400 for a job that is not open and for a batch that is too large.
     pub fn add_batch(&mut self, id: &str, request: Bytes, now: Millis) -> Result<RecordId, ApiError> {
         let job = self.classic(id, now)?;
-        let job_id = job.id;
+        let (job_id, object, operation) = (job.id, job.object.clone(), job.action.name());
         if job.state != JobState::Open {
             return Err(illegal(format!("Adding a batch to a job that is {} is not allowed", job.state)));
         }
@@ -112,7 +113,8 @@ impl Jobs {
         }
         let batch = self.classic.next_id(*b"751");
         if let Some(job) = self.classic.jobs.get_mut(&job_id) {
-            job.batches.push(Batch::new(batch, request, now));
+            let fault = self.plans.take(JobKind::Batch, &object, operation);
+            job.batches.push(Batch { fault, ..Batch::new(batch, request, now) });
         }
         Ok(batch)
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Operation, RETENTION_MS};
+use super::{JobFault, Operation, RETENTION_MS};
 use crate::dml::{Saved, Write};
 use crate::query::BulkSelection;
 use crate::{ApiError, Millis, RecordId};
@@ -177,6 +177,8 @@ pub struct Batch {
     pub failed: u64,
     /// Real time that processing took, milliseconds.
     pub processing_ms: u64,
+    /// What was planned to go wrong with it.
+    pub fault: Option<Arc<JobFault>>,
     /// Whether PK chunking made it.
     is_chunk: bool,
     work: Progress,
@@ -234,6 +236,7 @@ impl Batch {
             processed: 0,
             failed: 0,
             processing_ms: 0,
+            fault: None,
             is_chunk: false,
             work: Progress::None,
         }
@@ -242,6 +245,26 @@ impl Batch {
     fn set_state(&mut self, state: BatchState, now: Millis) {
         self.state = state;
         self.modified = now;
+    }
+
+    /// Since when the worker may go on with it, as far as its state and the queue's delay are concerned.
+    fn due_at(&self, delay: Millis) -> Option<Millis> {
+        let hold = |of: fn(&JobFault) -> Option<Millis>| self.fault.as_deref().and_then(of).unwrap_or(0);
+        match self.state {
+            BatchState::InProgress => Some(self.modified.saturating_add(hold(|fault| fault.in_progress_ms))),
+            BatchState::Queued => Some(self.created.saturating_add(delay.max(hold(|fault| fault.upload_complete_ms)))),
+            _ => None,
+        }
+    }
+
+    /// Whether it is planned to fail now: then with which message.
+    fn planned_failure(&self, is_query: bool) -> Option<Option<String>> {
+        let fault = self.fault.as_deref()?;
+        match &self.work {
+            Progress::Rows { results, .. } => fault.failure(results.len() as u64),
+            Progress::None => fault.failure(if is_query { u64::MAX } else { 0 }),
+            Progress::Selected { .. } => None,
+        }
     }
 
     fn fail(&mut self, message: impl Into<String>, now: Millis) {

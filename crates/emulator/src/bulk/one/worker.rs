@@ -29,29 +29,28 @@ pub(in crate::bulk) fn step(org: &SharedOrg, now: Millis) -> Step {
         let org = &mut *guard;
         let jobs = &mut org.jobs.classic;
         let delay = org.settings.bulk_delay_ms;
-        let due = |batch: &Batch| match batch.state {
-            BatchState::InProgress => true,
-            BatchState::Queued => batch.created.saturating_add(delay) <= now,
-            _ => false,
-        };
-        let waiting = jobs
-            .jobs
-            .values()
-            .flat_map(|job| &job.batches)
-            .filter(|b| b.state == BatchState::Queued)
-            .map(|b| b.created.saturating_add(delay))
-            .min();
+        let due = |batch: &Batch| batch.due_at(delay).is_some_and(|at| at <= now);
+        let batches = jobs.jobs.values().flat_map(|job| &job.batches);
+        let waiting = batches.filter_map(|batch| batch.due_at(delay)).min();
         let turn = jobs.turns + 1;
         let next = jobs.jobs.values_mut().filter(|job| job.batches.iter().any(due)).min_by_key(|job| job.turn);
         let Some(job) = next else { return Step::Idle(waiting) };
         jobs.turns = turn;
         job.turn = turn;
-        let at = job.batches.iter().position(|b| b.state == BatchState::InProgress);
+        let at = job.batches.iter().position(|b| b.state == BatchState::InProgress && due(b));
         let Some(at) = at.or_else(|| job.batches.iter().position(due)) else { return Step::Worked };
         if let Some(batch) = job.batches.get_mut(at)
             && batch.state == BatchState::Queued
         {
             batch.set_state(BatchState::InProgress, now);
+            return Step::Worked;
+        }
+        let is_query = matches!(job.action, Action::Query { .. });
+        if let Some(batch) = job.batches.get_mut(at)
+            && let Some(message) = batch.planned_failure(is_query)
+        {
+            batch.message = message;
+            batch.set_state(BatchState::Failed, now);
             return Step::Worked;
         }
         let schema = Arc::clone(&org.schema);
@@ -129,8 +128,10 @@ fn work(org: &SharedOrg, job: RecordId, batch: RecordId, piece: Piece, started: 
                 Err(message) => first.fail(message, now),
                 Ok(made) => {
                     first.set_state(BatchState::NotProcessed, now);
+                    let fault = first.fault.clone();
                     let chunk = |(id, query): (RecordId, String)| Batch {
                         is_chunk: true,
+                        fault: fault.clone(),
                         ..Batch::new(id, Bytes::from(query), now)
                     };
                     job.batches.extend(made.into_iter().map(chunk));
@@ -190,23 +191,39 @@ fn write(
     from: usize,
     context: &WriteContext,
 ) {
-    let asked = rows.get(from..(from + CHUNK_ROWS).min(rows.len())).unwrap_or_default();
-    let writes: Vec<Write> = asked.iter().filter_map(|row| row.as_ref().ok().cloned()).collect();
     let mut org = org.write();
-    let in_progress = |job: &Job| job.batches.iter().any(|b| b.id == batch && b.state == BatchState::InProgress);
-    if !org.jobs.classic.jobs.get(&job).is_some_and(in_progress) {
-        return;
+    let found = org.jobs.classic.jobs.get(&job).and_then(|job| job.batches.iter().find(|b| b.id == batch));
+    let Some(at_work) = found.filter(|batch| batch.state == BatchState::InProgress) else { return };
+    let (fault, mut failed) = (at_work.fault.clone(), at_work.failed);
+    let to = (from + CHUNK_ROWS).min(rows.len());
+    let to = fault.as_ref().map_or(to, |fault| fault.stop(to)).max(from);
+    let mut writes = Vec::with_capacity(to - from);
+    let mut asked: Vec<Result<(), RowError>> = Vec::with_capacity(to - from);
+    for (n, row) in rows.get(from..to).unwrap_or_default().iter().enumerate() {
+        asked.push(match row {
+            Err(error) => Err(RowError::from(error)),
+            Ok(write) => match fault.as_ref().and_then(|fault| fault.row(from + n, failed, write)) {
+                Some(error) => {
+                    failed += 1;
+                    Err(error)
+                }
+                None => {
+                    writes.push(write.clone());
+                    Ok(())
+                }
+            },
+        });
     }
     let mut results = org.write(context, writes).into_iter();
-    let result = |row: &Result<Write, ApiError>| match row {
-        Err(error) => Err(vec![RowError::from(error)]),
-        Ok(_) => match results.next() {
+    let result = |row: Result<(), RowError>| match row {
+        Err(error) => Err(vec![error]),
+        Ok(()) => match results.next() {
             Some(Ok(saved)) => Ok(saved),
             Some(Err(errors)) => Err(errors.iter().map(RowError::from).collect()),
             None => Err(Vec::new()),
         },
     };
-    let results: Vec<RowResult> = asked.iter().map(result).collect();
+    let results: Vec<RowResult> = asked.into_iter().map(result).collect();
     // In the same hold as the rows: whoever looks in between sees both or neither.
     note(&mut org, job, batch, started, |batch| {
         batch.processed += results.len() as u64;

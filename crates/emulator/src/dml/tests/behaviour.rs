@@ -59,7 +59,7 @@ fn text_is_cut_only_where_that_is_asked_for() {
     let context = bench.context(false);
     let refused = bench.org.write(&context, vec![write()]).remove(0).unwrap_err();
     assert_eq!(refused[0].code, "STRING_TOO_LONG");
-    let options = WriteOptions { truncate: true };
+    let options = WriteOptions { truncate: true, ..WriteOptions::default() };
     let saved = bench.org.write_with(&context, options, vec![write()]).remove(0).unwrap();
     assert_eq!(bench.text("Widget__c", saved.id, "Ext__c"), "é".repeat(20));
 }

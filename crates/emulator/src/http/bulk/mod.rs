@@ -165,17 +165,20 @@ fn job_json(job: &Job, shown: Shown) -> Json {
     put("lineEnding", json!(job.line_ending.name()));
     put("columnDelimiter", json!(job.delimiter.name()));
     if shown == Shown::Whole {
+        // What is planned to be said of a job that has begun.
+        let planned = job.fault.as_deref().filter(|_| !matches!(job.state, JobState::Open | JobState::UploadComplete));
+        let fault = planned.cloned().unwrap_or_default();
         if job.state != JobState::Open {
-            put("numberRecordsProcessed", json!(job.processed));
+            put("numberRecordsProcessed", json!(off(job.processed, fault.processed_off)));
         }
         if job.kind() == Kind::Ingest && job.state != JobState::Open {
-            put("numberRecordsFailed", json!(job.failed));
+            put("numberRecordsFailed", json!(off(job.failed, fault.failed_off)));
         }
-        put("retries", json!(0));
-        put("totalProcessingTime", json!(job.processing_ms));
+        put("retries", json!(fault.retries.unwrap_or(0)));
+        put("totalProcessingTime", json!(fault.total_processing_ms.unwrap_or(job.processing_ms)));
         if job.kind() == Kind::Ingest {
-            put("apiActiveProcessingTime", json!(job.processing_ms));
-            put("apexProcessingTime", json!(0));
+            put("apiActiveProcessingTime", json!(fault.api_active_processing_ms.unwrap_or(job.processing_ms)));
+            put("apexProcessingTime", json!(fault.apex_processing_ms.unwrap_or(0)));
         } else {
             put("isPkChunkingSupported", json!(can_be_chunked(&job.object)));
         }
@@ -184,6 +187,11 @@ fn job_json(job: &Job, shown: Shown) -> Json {
         put("errorMessage", json!(message));
     }
     Json::Object(members)
+}
+
+/// A count that is wrong by so many, as planned.
+pub(super) fn off(count: u64, by: Option<i64>) -> u64 {
+    count.saturating_add_signed(by.unwrap_or(0))
 }
 
 /// Standard objects that can be split by primary key, among those that Salesforce documents. Custom objects all can.

@@ -60,6 +60,12 @@ async fn create(session: Session, State(state): State<AppState>, body: Body) -> 
     let mut org = state.org.write();
     let options = QueryOptions { all, now, user: session.user, version: session.version.0, batch_size: None };
     let object = check_bulk(&org, &query, &options)?;
+    let stored_mb = org.settings.daily_query_result_mb;
+    if org.usage.query_results_are_full(now, stored_mb) {
+        let text =
+            format!("Max bulk v2 query result size stored ({}) kb per 24 hrs has been exceeded", kilobytes(stored_mb));
+        return Err(ApiError::new("LIMIT_EXCEEDED", text));
+    }
     let most = org.settings.daily_query_jobs;
     if !org.usage.spend_query_job(now, most) {
         return Err(ApiError::new(
@@ -71,6 +77,15 @@ async fn create(session: Session, State(state): State<AppState>, body: Body) -> 
     let job = org.jobs.create_query(request, session.user, session.version.0, now);
     state.bulk_wake.notify_one();
     Ok(job_response(job, Shown::Created))
+}
+
+/// Megabytes as the message has them: the 976,562 MB of an ordinary org are a round 1,000,000,000 kb (documented).
+fn kilobytes(megabytes: u64) -> u64 {
+    const KB: u64 = 1024;
+    const ROUND: u64 = 1_000_000;
+    let exact = megabytes.saturating_mul(KB);
+    let round = exact.div_ceil(ROUND).saturating_mul(ROUND);
+    if round - exact < KB { round } else { exact }
 }
 
 async fn change(
@@ -120,7 +135,8 @@ async fn results(
         None | Some("") => 0,
         Some(locator) => offset(locator, selection.len())?,
     };
-    let page_rows = org.settings.bulk_page_rows.max(1);
+    let planned = job.fault.as_deref().and_then(|fault| fault.page_rows).unwrap_or(usize::MAX);
+    let page_rows = org.settings.bulk_page_rows.min(planned).max(1);
     if pages {
         return Ok(json_response(StatusCode::OK, &result_pages(job, from, selection.len(), page_rows)));
     }
@@ -130,8 +146,9 @@ async fn results(
             ApiError::new("API_ERROR", format!("maxRecords must be a positive whole number, and {text} is none"))
         })?,
     };
-    let to = from.saturating_add(most).min(selection.len());
+    let to = from.saturating_add(most.min(planned)).min(selection.len());
     let left_off = truncate.map_or(0, |Extension(TruncateRows(n))| usize::try_from(n).unwrap_or(usize::MAX));
+    let left_off = left_off.max(job.fault.as_deref().and_then(|fault| fault.missing_rows).unwrap_or(0));
     let page = Page {
         from,
         to: to.saturating_sub(left_off).max(from),

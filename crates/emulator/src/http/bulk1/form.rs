@@ -114,7 +114,7 @@ impl Form {
     }
 
     pub(super) fn job(self, status: StatusCode, job: &Job) -> Response {
-        let sum = |of: fn(&Batch) -> u64| job.batches.iter().map(of).sum::<u64>();
+        let sum = |of: fn(&Batch) -> u64| job.batches.iter().map(of).fold(0, u64::saturating_add);
         let count = |state| json!(job.count(state));
         let mut members: Members = vec![
             ("id", json!(job.id.to_string())),
@@ -138,14 +138,14 @@ impl Form {
             ("numberBatchesCompleted", count(BatchState::Completed)),
             ("numberBatchesFailed", count(BatchState::Failed)),
             ("numberBatchesTotal", json!(job.batches.len())),
-            ("numberRecordsProcessed", json!(sum(|b| b.processed))),
-            ("numberRetries", json!(0)),
+            ("numberRecordsProcessed", json!(sum(|b| Shown::of(b).processed))),
+            ("numberRetries", json!(sum(|b| Shown::of(b).retries))),
             ("apiVersion", serde_json::from_str(&format!("{}.0", job.version)).unwrap_or(Json::Null)),
             ("assignmentRuleId", json!(job.assignment_rule)),
-            ("numberRecordsFailed", json!(sum(|b| b.failed))),
-            ("totalProcessingTime", json!(sum(|b| b.processing_ms))),
-            ("apiActiveProcessingTime", json!(sum(|b| b.processing_ms))),
-            ("apexProcessingTime", json!(0)),
+            ("numberRecordsFailed", json!(sum(|b| Shown::of(b).failed))),
+            ("totalProcessingTime", json!(sum(|b| Shown::of(b).total_ms))),
+            ("apiActiveProcessingTime", json!(sum(|b| Shown::of(b).api_active_ms))),
+            ("apexProcessingTime", json!(sum(|b| Shown::of(b).apex_ms))),
         ]);
         self.answer(status, "jobInfo", members)
     }
@@ -175,6 +175,7 @@ impl Form {
     }
 
     fn batch_members(self, job: &Job, batch: &Batch) -> Members {
+        let shown = Shown::of(batch);
         vec![
             ("id", json!(batch.id.to_string())),
             ("jobId", json!(job.id.to_string())),
@@ -182,11 +183,11 @@ impl Form {
             ("stateMessage", json!(batch.message)),
             ("createdDate", self.date(batch.created)),
             ("systemModstamp", self.date(batch.modified)),
-            ("numberRecordsProcessed", json!(batch.processed)),
-            ("numberRecordsFailed", json!(batch.failed)),
-            ("totalProcessingTime", json!(batch.processing_ms)),
-            ("apiActiveProcessingTime", json!(batch.processing_ms)),
-            ("apexProcessingTime", json!(0)),
+            ("numberRecordsProcessed", json!(shown.processed)),
+            ("numberRecordsFailed", json!(shown.failed)),
+            ("totalProcessingTime", json!(shown.total_ms)),
+            ("apiActiveProcessingTime", json!(shown.api_active_ms)),
+            ("apexProcessingTime", json!(shown.apex_ms)),
         ]
     }
 
@@ -211,6 +212,31 @@ impl Form {
         };
         *response.status_mut() = status;
         response
+    }
+}
+
+/// The numbers of a batch, as they are or as they were planned to be shown once it has begun.
+struct Shown {
+    processed: u64,
+    failed: u64,
+    retries: u64,
+    total_ms: u64,
+    api_active_ms: u64,
+    apex_ms: u64,
+}
+
+impl Shown {
+    fn of(batch: &Batch) -> Self {
+        let planned = batch.fault.as_deref().filter(|_| batch.state != BatchState::Queued);
+        let fault = planned.cloned().unwrap_or_default();
+        Self {
+            processed: batch.processed.saturating_add_signed(fault.processed_off.unwrap_or(0)),
+            failed: batch.failed.saturating_add_signed(fault.failed_off.unwrap_or(0)),
+            retries: fault.retries.unwrap_or(0).into(),
+            total_ms: fault.total_processing_ms.unwrap_or(batch.processing_ms),
+            api_active_ms: fault.api_active_processing_ms.unwrap_or(batch.processing_ms),
+            apex_ms: fault.apex_processing_ms.unwrap_or(0),
+        }
     }
 }
 

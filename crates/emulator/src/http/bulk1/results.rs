@@ -50,11 +50,32 @@ fn in_words(errors: &[RowError]) -> String {
     errors.iter().map(one).collect::<Vec<_>>().join(";")
 }
 
+/// What a row that worked says besides: of a platform event, that it is enqueued.
+fn notes(id: RecordId) -> Option<RowError> {
+    crate::events::enqueued(id).as_ref().map(RowError::from)
+}
+
+fn push_errors(out: &mut String, errors: &[RowError]) {
+    for error in errors {
+        out.push_str("<errors>");
+        error.fields.iter().for_each(|field| push_element(out, "fields", field));
+        push_element(out, "message", &error.message);
+        push_element(out, "statusCode", &error.code);
+        out.push_str("</errors>");
+    }
+}
+
+fn error_json(error: &RowError) -> Json {
+    json!({
+        "message": error.message, "fields": error.fields, "statusCode": error.code, "extendedErrorDetails": null
+    })
+}
+
 fn as_csv(results: &[RowResult]) -> String {
     let mut out = String::from("\"Id\",\"Success\",\"Created\",\"Error\"\n");
     for result in results {
         let (id, success, created, error) = match result {
-            Ok(saved) => (saved.id.to_string(), true, saved.created, String::new()),
+            Ok(saved) => (saved.id.to_string(), true, saved.created, in_words(notes(saved.id).as_slice())),
             Err(errors) => (String::new(), false, false, in_words(errors).replace('"', "\"\"")),
         };
         out.push_str(&format!("\"{id}\",\"{success}\",\"{created}\",\"{error}\"\n"));
@@ -67,16 +88,11 @@ fn as_xml(results: &[RowResult]) -> String {
     for result in results {
         out.push_str("<result>");
         match result {
-            Ok(saved) => push_element(&mut out, "id", &saved.id.to_string()),
-            Err(errors) => {
-                for error in errors {
-                    out.push_str("<errors>");
-                    error.fields.iter().for_each(|field| push_element(&mut out, "fields", field));
-                    push_element(&mut out, "message", &error.message);
-                    push_element(&mut out, "statusCode", &error.code);
-                    out.push_str("</errors>");
-                }
+            Ok(saved) => {
+                push_errors(&mut out, notes(saved.id).as_slice());
+                push_element(&mut out, "id", &saved.id.to_string());
             }
+            Err(errors) => push_errors(&mut out, errors),
         }
         push_element(&mut out, "success", if result.is_ok() { "true" } else { "false" });
         push_element(&mut out, "created", if matches!(result, Ok(saved) if saved.created) { "true" } else { "false" });
@@ -89,15 +105,12 @@ fn as_xml(results: &[RowResult]) -> String {
 fn as_json(result: &RowResult) -> Json {
     match result {
         Ok(saved) => json!({
-            "success": true, "created": saved.created, "id": saved.id.to_string(), "errors": []
+            "success": true, "created": saved.created, "id": saved.id.to_string(),
+            "errors": notes(saved.id).iter().map(error_json).collect::<Vec<_>>(),
         }),
         Err(errors) => {
-            let error = |e: &RowError| {
-                json!({
-                    "message": e.message, "fields": e.fields, "statusCode": e.code, "extendedErrorDetails": null
-                })
-            };
-            json!({ "success": false, "created": false, "id": null, "errors": errors.iter().map(error).collect::<Vec<_>>() })
+            let errors: Vec<Json> = errors.iter().map(error_json).collect();
+            json!({ "success": false, "created": false, "id": null, "errors": errors })
         }
     }
 }
@@ -147,4 +160,26 @@ fn piece(content: ContentType, version: u16, selection: &BulkSelection, from: us
         ContentType::Xml => selection.write_xml(range, &mut out),
     }
     out.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dml::Saved;
+
+    #[test]
+    fn a_platform_event_is_enqueued_in_every_form_and_a_record_is_just_saved() {
+        let event = RecordId::new(*b"e00", *b"TG", 1);
+        let record = RecordId::new(*b"001", *b"TG", 1);
+        let uuid = crate::events::event_uuid(event);
+        let results = [event, record].map(|id| Ok(Saved { id, created: true }));
+        let csv = as_csv(&results);
+        assert!(csv.contains(&format!("\"{event}\",\"true\",\"true\",\"OPERATION_ENQUEUED:{uuid}: --\"\n")), "{csv}");
+        assert!(csv.contains(&format!("\"{record}\",\"true\",\"true\",\"\"\n")), "{csv}");
+        let xml = as_xml(&results);
+        assert_eq!(xml.matches("<statusCode>OPERATION_ENQUEUED</statusCode>").count(), 1);
+        assert_eq!(xml.matches("<success>true</success>").count(), 2);
+        assert_eq!(as_json(&results[0])["errors"][0]["message"], uuid.as_str());
+        assert_eq!(as_json(&results[1])["errors"], json!([]));
+    }
 }

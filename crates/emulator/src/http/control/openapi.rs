@@ -69,8 +69,13 @@ mod tests {
 
     #[test]
     fn plans_take_just_what_is_described() {
+        takes::<crate::faults::Plan>("FaultPlan");
+        takes::<crate::bulk::JobPlan>("JobPlan");
+    }
+
+    fn takes<P: serde::de::DeserializeOwned + std::fmt::Debug>(schema: &str) {
         let document: Json = serde_json::from_str(DOCUMENT).unwrap();
-        let plan = &document["components"]["schemas"]["FaultPlan"]["properties"];
+        let plan = &document["components"]["schemas"][schema]["properties"];
         for part in ["match", "action"] {
             for (name, schema) in plan[part]["properties"].as_object().unwrap() {
                 let value = match schema["type"].as_str().unwrap() {
@@ -82,7 +87,7 @@ mod tests {
                 let value = if value.is_null() { serde_json::json!("x") } else { value };
                 let mut whole = serde_json::json!({ "match": {}, "action": {} });
                 whole[part][name] = value;
-                let read = serde_json::from_value::<crate::faults::Plan>(whole);
+                let read = serde_json::from_value::<P>(whole);
                 assert!(read.is_ok(), "{part}.{name}: {read:?}");
             }
         }

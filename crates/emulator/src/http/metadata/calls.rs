@@ -2,6 +2,7 @@
 //!
 //! <https://developer.salesforce.com/docs/atlas.en-us.api_meta.meta/api_meta/meta_calls_intro.htm>
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
@@ -13,6 +14,7 @@ use serde_json::{Value as Json, json};
 
 use super::envelope::{self, Fault, Request, write};
 use crate::dml::WriteContext;
+use crate::http::session::ExpireToken;
 use crate::http::state::AppState;
 use crate::http::version::ApiVersion;
 use crate::metadata::{self, DeployOptions, DeployStatus, Manifest, Mode, Node, Problem, RetrieveRequest, Work};
@@ -36,7 +38,12 @@ struct Call<'a> {
 }
 
 /// Answers a request.
-pub(super) async fn answer(State(state): State<AppState>, uri: Uri, body: Result<Bytes, BytesRejection>) -> Response {
+pub(super) async fn answer(
+    State(state): State<AppState>,
+    uri: Uri,
+    expire: Option<Extension<ExpireToken>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
     let body = match body {
         Ok(body) => body,
         Err(rejection) => {
@@ -46,7 +53,7 @@ pub(super) async fn answer(State(state): State<AppState>, uri: Uri, body: Result
     };
     let path = uri.path().to_owned();
     // A deployment takes its time: off the threads that serve connections.
-    let work = tokio::task::spawn_blocking(move || run(&state, &path, &body));
+    let work = tokio::task::spawn_blocking(move || run(&state, &path, expire.is_some(), &body));
     match work.await {
         Ok(Ok(response)) => response,
         Ok(Err(fault)) => fault.into_response(),
@@ -57,7 +64,7 @@ pub(super) async fn answer(State(state): State<AppState>, uri: Uri, body: Result
     }
 }
 
-fn run(state: &AppState, path: &str, body: &[u8]) -> Result<Response, Fault> {
+fn run(state: &AppState, path: &str, expire_token: bool, body: &[u8]) -> Result<Response, Fault> {
     let version = version_of(path)?;
     let request = envelope::read(body)?;
     let invalid = || {
@@ -65,14 +72,14 @@ fn run(state: &AppState, path: &str, body: &[u8]) -> Result<Response, Fault> {
         Fault::Api(ApiError::new("INVALID_SESSION_ID", message))
     };
     let token = request.session_id.as_deref().ok_or_else(invalid)?;
+    if expire_token {
+        let mut org = state.org.write();
+        org.access.revoke(token);
+        org.events.wake();
+    }
     let grant = state.check_session_header(token).map_err(|_| invalid())?;
     let now = state.now();
-    {
-        let org = state.org.read();
-        if !org.usage.spend_request(now, org.settings.daily_requests) {
-            return Err(ApiError::new("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.").into());
-        }
-    }
+    state.count_call(&grant).1?;
     let mut origin = format!("com/salesforce/api/soap/{version}");
     if let Some(client) = &request.client {
         origin.push_str(&format!(";client={client}"));

@@ -30,7 +30,14 @@ pub(super) fn batch(call: &Call) -> Answer {
     let asked: Vec<Result<Asked, ApiError>> = requests.iter().map(|r| part(call, r)).collect::<Result<_, _>>()?;
     // The batch itself was counted as one when it came.
     let more = asked.len().saturating_sub(1) as u64;
-    call.state.org.read().usage.add_requests(call.state.now(), more);
+    let now = call.state.now();
+    {
+        let org = call.state.org.read();
+        org.usage.add_requests(now, more);
+        if org.access.app(&call.session.app).is_some_and(|app| app.daily_requests.is_some()) {
+            org.usage.add_app_requests(&call.session.app, now, more);
+        }
+    }
     let (mut results, mut failed) = (Vec::with_capacity(asked.len()), false);
     for asked in asked {
         if failed && halt {

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, StatusCode, Uri, header};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value as Json};
 
-use crate::dml::{Input, WriteContext};
+use crate::dml::{Input, WriteContext, WriteOptions};
 use crate::http::{ApiVersion, AppState, Session, SharedOrg, json_response};
 use crate::query::QueryOptions;
 use crate::schema::{ObjectId, ObjectType};
@@ -186,6 +186,11 @@ impl Call {
             version: self.session.version.0,
             batch_size,
         }
+    }
+
+    /// What is particular to the writes of this request.
+    pub(super) fn write_options(&self) -> WriteOptions {
+        WriteOptions { locked: self.session.rows_locked, ..WriteOptions::default() }
     }
 
     /// Who writes, as change events tell it.

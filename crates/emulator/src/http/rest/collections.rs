@@ -246,7 +246,7 @@ fn run(org: &mut Org, call: &Call, all_or_none: bool, writes: Vec<Result<Write, 
             Err(error) => failed.push(Some(error)),
         }
     }
-    let mut done = org.write(&call.write_context(all_or_none), ready).into_iter();
+    let mut done = org.write_with(&call.write_context(all_or_none), call.write_options(), ready).into_iter();
     failed
         .into_iter()
         .filter_map(|error| match error {

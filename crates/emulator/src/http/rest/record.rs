@@ -22,7 +22,8 @@ pub(super) fn create(call: &Call, name: &str, tell_created: bool) -> Answer {
     let mut org = call.state.org.write();
     let (object, facts) = call.object(&org, name)?;
     let fields = given.inputs(&mut org);
-    let saved = one(org.write(&call.write_context(true), vec![Write::Create { object, fields }]))?;
+    let saved =
+        one(org.write_with(&call.write_context(true), call.write_options(), vec![Write::Create { object, fields }]))?;
     recent::note(call, &mut org, object, saved.id);
     drop(org);
     Ok(created(call, &facts.name, saved, tell_created))
@@ -92,7 +93,7 @@ pub(super) fn update_known(call: &Call, object: ObjectId, id: RecordId) -> Answe
     let mut org = call.state.org.write();
     Version::of(&org, object, id).check(call)?;
     let fields = given.inputs(&mut org);
-    one(org.write(&call.write_context(true), vec![Write::Update { object, id, fields }]))?;
+    one(org.write_with(&call.write_context(true), call.write_options(), vec![Write::Update { object, id, fields }]))?;
     recent::note(call, &mut org, object, id);
     Ok(no_content())
 }
@@ -102,7 +103,7 @@ pub(super) fn delete(call: &Call, name: &str, id: &str) -> Answer {
     let mut org = call.state.org.write();
     let (object, _) = call.object(&org, name)?;
     let id = known_id(&org, object, id)?;
-    one(org.write(&call.write_context(true), vec![Write::Delete { object, id }]))?;
+    one(org.write_with(&call.write_context(true), call.write_options(), vec![Write::Delete { object, id }]))?;
     Ok(no_content())
 }
 

@@ -56,7 +56,11 @@ pub(super) fn route(call: &Call, object: &str, id: &str, names: &[String]) -> An
         (Verb::Patch, Target::One(object, id)) => record::update_known(call, object, id),
         (Verb::Delete, Target::One(object, id)) => {
             let mut org = call.state.org.write();
-            record::one(org.write(&call.write_context(true), vec![Write::Delete { object, id }]))?;
+            record::one(org.write_with(
+                &call.write_context(true),
+                call.write_options(),
+                vec![Write::Delete { object, id }],
+            ))?;
             Ok(no_content())
         }
         (_, Target::One(..)) => Err(not_allowed(call, "DELETE,GET,HEAD,PATCH").into()),

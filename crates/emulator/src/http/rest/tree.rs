@@ -72,7 +72,7 @@ pub(super) fn tree(call: &Call, name: &str) -> Answer {
             Write::Create { object: node.object, fields }
         });
         let writes: Vec<Write> = writes.collect();
-        for (node, result) in nodes[at..end].iter().zip(org.write(&context, writes)) {
+        for (node, result) in nodes[at..end].iter().zip(org.write_with(&context, call.write_options(), writes)) {
             match result {
                 Ok(saved) => made.push(saved.id),
                 Err(errors) if errors.iter().any(|e| e.code == "ALL_OR_NONE_OPERATION_ROLLED_BACK") => {}

@@ -32,7 +32,7 @@ pub(super) fn by_key(call: &Call, name: &str, key: &str, value: &str) -> Answer 
         fields: given.inputs(&mut org),
         update_only: call.param("updateOnly").is_some_and(|v| v.eq_ignore_ascii_case("true")),
     };
-    let saved = match one(org.write(&call.write_context(true), vec![write])) {
+    let saved = match one(org.write_with(&call.write_context(true), call.write_options(), vec![write])) {
         Ok(saved) => saved,
         Err(errors) => return several(call, &facts.name, errors),
     };
@@ -69,7 +69,11 @@ pub(super) fn delete(call: &Call, name: &str, key: &str, value: &str) -> Answer 
     match find(&org, object, key, value)?.as_slice() {
         [] => Err(no_match(key).into()),
         [id] => {
-            one(org.write(&call.write_context(true), vec![Write::Delete { object, id: *id }]))?;
+            one(org.write_with(
+                &call.write_context(true),
+                call.write_options(),
+                vec![Write::Delete { object, id: *id }],
+            ))?;
             Ok(no_content())
         }
         many => Ok(list(call, &facts.name, many)),

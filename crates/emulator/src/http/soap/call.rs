@@ -28,6 +28,8 @@ pub(super) struct Call {
     pub(super) grant: Grant,
     pub(super) element: Element,
     pub(super) now: Millis,
+    /// Whether a planned fault locks every row that the call writes.
+    pub(super) rows_locked: bool,
 }
 
 /// What a call's `result` is, as JSON by the contract's names, or a fault.
@@ -112,7 +114,10 @@ pub(super) fn errors(errors: &[ApiError]) -> Json {
 /// A record's result: its id, or its errors.
 pub(super) fn outcome(result: Result<RecordId, Vec<ApiError>>) -> Json {
     match result {
-        Ok(id) => json!({ "errors": [], "id": id.to_string(), "success": true }),
+        // A platform event's result says with success that it is enqueued.
+        Ok(id) => {
+            json!({ "errors": errors(crate::events::enqueued(id).as_slice()), "id": id.to_string(), "success": true })
+        }
         Err(found) => json!({ "errors": errors(&found), "id": null, "success": false }),
     }
 }

@@ -24,15 +24,16 @@ mod tests;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value as Json;
 
+use super::session::{ExpireToken, LockRows};
 use super::{AppState, Origin, Peer};
 use call::Call;
 use contract::Contract;
@@ -98,15 +99,16 @@ async fn answer(
     State(state): State<AppState>,
     origin: Origin,
     Peer(address): Peer,
-    Path(path): Path<HashMap<String, String>>,
-    uri: http::Uri,
+    (Path(path), uri): (Path<HashMap<String, String>>, http::Uri),
+    (expire, lock): (Option<Extension<ExpireToken>>, Option<Extension<LockRows>>),
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let letter = uri.path().split('/').nth(3).unwrap_or_default().to_owned();
     let dialect = if letter == "c" { Dialect::Enterprise } else { Dialect::Partner };
     let version = path.get("version").cloned().unwrap_or_default();
-    let door = Door { state, dialect, letter, version, origin: origin.0, address };
+    let (expire_token, rows_locked) = (expire.is_some(), lock.is_some());
+    let door = Door { state, dialect, letter, version, origin: origin.0, address, expire_token, rows_locked };
     // A call may read or write thousands of records: off the threads that serve connections.
     let worked = tokio::task::spawn_blocking(move || door.answer(&headers, body)).await;
     let text = worked.unwrap_or_else(|_| {
@@ -136,6 +138,9 @@ struct Door {
     origin: String,
     /// Where the client is.
     address: IpAddr,
+    /// Planned faults.
+    expire_token: bool,
+    rows_locked: bool,
 }
 
 impl Door {
@@ -153,17 +158,21 @@ impl Door {
             return Ok(self.write(version.0, login, &result, HashMap::new(), None));
         }
         let token = headers.session_id.as_deref();
+        if let Some(token) = token.filter(|_| self.expire_token) {
+            let mut org = self.state.org.write();
+            org.access.revoke(token);
+            // Whoever is subscribed with it shall notice.
+            org.events.wake();
+        }
         let grant =
             token.and_then(|token| self.state.check_session_header(token).ok()).ok_or_else(|| Fault::session(token))?;
         let now = self.state.now();
-        let (spent, usage) = {
+        let (_, allowed) = self.state.count_call(&grant);
+        allowed.map_err(|error| Fault::unexpected(error.code, error.message))?;
+        let usage = {
             let org = self.state.org.read();
-            let most = org.settings.daily_requests;
-            (org.usage.spend_request(now, most), (org.usage.requests(now), most))
+            (org.usage.requests(now), org.settings.daily_requests)
         };
-        if !spent {
-            return Err(Fault::unexpected("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."));
-        }
         match self.letter.as_str() {
             "T" => return Err(Fault::not_built("the Tooling API's SOAP entrance; its REST resources are elsewhere")),
             "s" => return Err(Fault::not_built("the Apex API: no Apex runs here")),
@@ -185,6 +194,7 @@ impl Door {
             grant,
             element: call,
             now,
+            rows_locked: self.rows_locked,
         };
         let (result, columns) = dispatch(&call)?;
         Ok(self.write(version.0, operation, &result, columns, Some(usage)))

@@ -237,7 +237,7 @@ fn run<W, T>(
     if failed && call.headers.all_or_none {
         return planned.into_iter().map(|plan| Err(plan.err().unwrap_or_else(rolled_back))).collect();
     }
-    let options = WriteOptions { truncate: call.headers.truncate };
+    let options = WriteOptions { truncate: call.headers.truncate, locked: call.rows_locked };
     let (mut ready, mut places) = (Vec::new(), Vec::new());
     for plan in planned {
         match plan {
