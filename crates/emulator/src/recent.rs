@@ -35,6 +35,13 @@ impl Recent {
         self.lists.get(&user).into_iter().flatten().copied()
     }
 
+    /// Forgets the records of an object that is taken away.
+    pub(crate) fn forget(&mut self, object: ObjectId) {
+        for list in self.lists.values_mut() {
+            list.retain(|known| known.object != object);
+        }
+    }
+
     fn note(&mut self, user: RecordId, seen: Seen) {
         let list = self.lists.entry(user).or_default();
         list.retain(|known| known.id != seen.id);

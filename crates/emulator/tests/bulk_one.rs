@@ -171,6 +171,10 @@ async fn a_json_job_as_python_sends_it() {
     ]);
     let batch = json_batch(&running, &job, rows.to_string()).await;
     let second = json_batch(&running, &job, json!([{ "LastName": "Elle", "Ext_Id__c": "J-3" }]).to_string()).await;
+    for path in [format!("{JOB}/{job}"), format!("{JOB}/{job}/batch"), format!("{JOB}/{job}/batch/{batch}")] {
+        let told = call(&running, Method::GET, &path, "application/json").send().await.unwrap();
+        assert_eq!(told.headers()["content-type"], "application/json", "{path}");
+    }
     let info = get_json(&running, &format!("{JOB}/{job}")).await;
     assert_eq!((&info["concurrencyMode"], &info["numberBatchesTotal"]), (&json!("Serial"), &json!(2)));
     assert_eq!(info["apiVersion"].to_string(), "62.0");

@@ -3,6 +3,9 @@
 //   node scenario.js '{"url": …}'      the line that `tidegate emulator serve --json` prints
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import PubSubApiClient from 'salesforce-pubsub-api-client';
 import { control, finish, org, rest, step, until } from './harness.js';
 
@@ -128,12 +131,13 @@ step('change events have names and values', async () => {
 });
 
 step('a custom channel of several objects', async () => {
-  await control({ channel: { full_name: 'Judge__chn', channel_type: 'data' } });
-  await control({ member: { channel: 'Judge__chn', entity: 'AccountChangeEvent', enriched_fields: ['Name'] } });
+  const channel = `Judge_${Date.now()}__chn`;
+  await control({ channel: { full_name: channel, channel_type: 'data' } });
+  await control({ member: { channel, entity: 'AccountChangeEvent', enriched_fields: ['Name'] } });
   const client = await connect();
   const seen = listen();
   const { id } = await rest('POST', '/sobjects/Account', { Name: 'Channel' });
-  await client.subscribeFromEarliestEvent('/data/Judge__chn', seen.callback);
+  await client.subscribeFromEarliestEvent(`/data/${channel}`, seen.callback);
   await rest('PATCH', `/sobjects/Account/${id}`, { Phone: '7' });
   const mine = (e) => e.payload.ChangeEventHeader.recordIds.includes(id);
   await until('both', () => seen.events.filter(mine).length === 2);
@@ -144,18 +148,8 @@ step('a custom channel of several objects', async () => {
   await client.close();
 });
 
-step('a managed subscription goes on where it was committed', async () => {
-  // The client looks its subscription up through the Tooling API.
-  const name = `Judge_${Date.now()}`;
-  const metadata = { label: name, topicName: TOPIC, defaultReplay: 'EARLIEST', errorRecoveryReplay: 'EARLIEST', state: 'RUN' };
-  const path = '/tooling/sobjects/ManagedEventSubscription';
-  try {
-    await rest('POST', path, { FullName: name, Metadata: metadata });
-  } catch (error) {
-    if (!/: (404|501) /.test(error.message)) throw error;
-    console.log('pubsub: managed subscriptions not run: the Tooling API does not answer');
-    return;
-  }
+/** Reads a managed subscription, and commits the first of two events. */
+const commitFirst = async (name) => {
   const client = await connect();
   const seen = listen();
   await client.publish(TOPIC, order('M-1'));
@@ -165,12 +159,24 @@ step('a managed subscription goes on where it was committed', async () => {
   const { subscriptionId } = seen.subscription;
   client.commitReplayId(subscriptionId, seen.events.find((e) => e.payload.Order_Number__c === 'M-1').replayId);
   await new Promise((resolve) => setTimeout(resolve, 500));
-  await client.close();
+};
+
+step('a managed subscription goes on where it was committed', async () => {
+  // The client looks its subscription up through the Tooling API.
+  const name = `Judge_${Date.now()}`;
+  const metadata = { label: name, topicName: TOPIC, defaultReplay: 'EARLIEST', errorRecoveryReplay: 'EARLIEST', state: 'RUN' };
+  const path = '/tooling/sobjects/ManagedEventSubscription';
+  const { id } = await rest('POST', path, { FullName: name, Metadata: metadata });
+  // One client at a time has a subscription, and this library ends no call before its process ends.
+  await promisify(execFile)(process.execPath, [fileURLToPath(import.meta.url), process.argv[2], name]);
   const again = await connect();
   const left = listen();
   await again.subscribeWithManagedSubscription(name, left.callback, 100);
   await until('the rest', () => left.events.length > 0);
   assert.equal(numbers(left)[0], 'M-2');
+  await rest('DELETE', `${path}/${id}`);
+  await until('the end', () => left.errors.length > 0);
+  assert.match(left.errors[0].details, /was deleted/);
   await again.close();
 });
 
@@ -188,5 +194,8 @@ step('errors carry their code', async () => {
   await client.close();
 });
 
+if (process.argv[3]) {
+  await commitFirst(process.argv[3]);
+  process.exit();
+}
 await finish('pubsub');
-process.exit();

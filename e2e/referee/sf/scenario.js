@@ -84,6 +84,39 @@ step('org login access-token, in a home of its own', async () => {
   assert.ok(shown.totalSize > 0);
 });
 
+// A browser as far as the sign-in needs one: it fills in the form of the login page and follows where it is led, in the
+// background, as the CLI first waits for the command that opens a browser to end.
+const BROWSER = `
+const [, , address, username, password] = process.argv;
+const cookies = new Map();
+const go = async (url, options = {}) => {
+  const headers = { cookie: [...cookies].map(([name, value]) => name + '=' + value).join('; ') };
+  const answer = await fetch(url, { ...options, headers, redirect: 'manual' });
+  for (const line of answer.headers.getSetCookie()) {
+    const [, name, value] = /^([^=]+)=([^;]*)/.exec(line);
+    cookies.set(name, value);
+  }
+  const next = answer.headers.get('location');
+  return next ? go(new URL(next, url)) : answer.text();
+};
+const page = await go(address);
+const startURL = /name="startURL" value="([^"]*)"/.exec(page)[1].replaceAll('&amp;', '&');
+await go(new URL('/login', address), { method: 'POST', body: new URLSearchParams({ username, pw: password, startURL }) });
+`;
+
+step('org login web, in a home of its own', async () => {
+  const other = fs.mkdtempSync(path.join(home, 'web-'));
+  const [script, command] = [path.join(other, 'browser.mjs'), path.join(other, 'google-chrome')];
+  fs.writeFileSync(script, BROWSER);
+  fs.writeFileSync(command, `#!/bin/sh\nfor url; do :; done\n"${node}" "${script}" "$url" "$WEB_USER" "$WEB_PASSWORD" >/dev/null 2>&1 &\n`, { mode: 0o755 });
+  const env = { HOME: other, PATH: `${other}:${process.env.PATH}`, WEB_USER: org.username, WEB_PASSWORD: org.password };
+  const result = await sf(['org', 'login', 'web', '--instance-url', org.url, '--browser', 'chrome', '--set-default'], { env });
+  assert.equal(result.username, org.username);
+  assert.equal(result.orgId, org.org_id);
+  const shown = await sf(['data', 'query', '--query', 'SELECT COUNT() FROM Account'], { env });
+  assert.ok(shown.totalSize > 0);
+});
+
 let account;
 
 step('data create record, get record', async () => {

@@ -116,6 +116,17 @@ def files():
 
 
 @step
+def search():
+    contact = create("Contact", LastName="Quokkason", Email="quokkason@example.org")
+    create("Account", Name="Quokkason & Sons")
+    found = SF.search("FIND {Quokkason} IN NAME FIELDS RETURNING Contact(Id, Email), Account(Name)")["searchRecords"]
+    assert {r["attributes"]["type"] for r in found} == {"Contact", "Account"}, found
+    assert [r["Email"] for r in found if r["attributes"]["type"] == "Contact"] == ["quokkason@example.org"]
+    assert contact in [r["Id"] for r in SF.quick_search("Quokkason")["searchRecords"]]
+    assert SF.quick_search("Zzyzxquux")["searchRecords"] == []
+
+
+@step
 def limits_and_counts():
     limits = SF.limits()
     assert {"DailyApiRequests", "DailyBulkApiBatches", "DataStorageMB"} <= set(limits)

@@ -137,7 +137,7 @@ fn column(facts: &ObjectType, name: &str) -> Option<Column> {
 }
 
 fn nearest<'a>(facts: &'a ObjectType, name: &str) -> Option<&'a str> {
-    let near = facts.fields.iter().map(|f| (strsim::damerau_levenshtein(&f.name, name), f.name.as_str())).min()?;
+    let near = facts.enumerate().map(|(_, f)| (strsim::damerau_levenshtein(&f.name, name), f.name.as_str())).min()?;
     (near.0 <= 3).then_some(near.1)
 }
 

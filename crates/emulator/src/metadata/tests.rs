@@ -390,6 +390,18 @@ fn a_change_gives_change_events_a_new_schema() {
 }
 
 #[test]
+fn nobody_looked_lately_at_an_object_that_is_gone() {
+    let mut bench = Bench::new();
+    let id = bench.create("Parcel__c", json!({ "Name": "Seen" })).unwrap();
+    let (object, _) = bench.org.schema.find("Parcel__c").unwrap();
+    let user = bench.context.user;
+    bench.org.note_work(user, object, id, NOW);
+    assert_eq!(bench.org.recent.of(user).count(), 1);
+    bench.delete("CustomObject", "Parcel__c").unwrap();
+    assert_eq!(bench.org.recent.of(user).count(), 0);
+}
+
+#[test]
 fn an_object_that_is_pointed_at_stays() {
     let mut bench = Bench::new();
     let lookup = "<CustomField><label>P</label><type>Lookup</type><referenceTo>Parcel__c</referenceTo><relationshipName>X</relationshipName></CustomField>";

@@ -217,7 +217,10 @@ impl Org {
             Effect::RollUp { object, field } => {
                 self.recalculate(object, field, now);
             }
-            Effect::Drop { object } => self.store.table_mut(object).clear(),
+            Effect::Drop { object } => {
+                self.store.table_mut(object).clear();
+                self.recent.forget(object);
+            }
             Effect::Put { object, id, values } => self.store.table_mut(object).put(id, Row::new(&values)),
             Effect::Take { object, id } => {
                 self.store.table_mut(object).remove(id);

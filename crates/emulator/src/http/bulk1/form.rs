@@ -14,6 +14,9 @@ use crate::bulk::xml::{NAMESPACE, Node, push_element};
 use crate::clock::timestamp;
 use crate::{ApiError, Millis};
 
+/// The media type of JSON answers. Clients compare the whole header, so it has no parameter.
+const JSON: &str = "application/json";
+
 /// What something is said in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -159,7 +162,7 @@ impl Form {
         match self {
             Form::Json => {
                 let batches: Vec<Json> = batches.map(object).collect();
-                with_type("application/json;charset=UTF-8", Body::from(json!({ "batchInfo": batches }).to_string()))
+                with_type(JSON, Body::from(json!({ "batchInfo": batches }).to_string()))
             }
             Form::Xml => {
                 let mut out = opening("batchInfoList");
@@ -202,7 +205,7 @@ impl Form {
 
     fn answer(self, status: StatusCode, root: &str, members: Members) -> Response {
         let mut response = match self {
-            Form::Json => with_type("application/json;charset=UTF-8", Body::from(object(members).to_string())),
+            Form::Json => with_type(JSON, Body::from(object(members).to_string())),
             Form::Xml => {
                 let mut out = opening(root);
                 push_members(&mut out, &members);

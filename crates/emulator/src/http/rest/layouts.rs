@@ -83,7 +83,7 @@ pub(in crate::http) fn layouts(facts: &ObjectType, base: &str) -> Json {
 /// The layout: one section with every field that a page can show, two in a row.
 fn layout(facts: &ObjectType) -> Json {
     let shown = |f: &&Field| f.name != "Id" && f.name != "IsDeleted" && f.compound_field_name.is_none();
-    let items: Vec<&Field> = facts.fields.iter().filter(shown).collect();
+    let items: Vec<&Field> = facts.enumerate().map(|(_, field)| field).filter(shown).collect();
     let section = |editable: bool| {
         let rows: Vec<Json> = items
             .chunks(2)
@@ -200,7 +200,7 @@ pub(super) fn default_values(call: &Call, object: &str) -> Answer {
     let asked = call.list("fields").filter(|names| !names.is_empty());
     let mut values = Map::new();
     values.insert("attributes".to_owned(), json!({ "type": facts.name }));
-    for field in facts.fields.iter().filter(|f| f.createable) {
+    for (_, field) in facts.enumerate().filter(|(_, f)| f.createable) {
         if asked.as_ref().is_some_and(|names| !names.iter().any(|n| n.eq_ignore_ascii_case(&field.name))) {
             continue;
         }

@@ -106,7 +106,7 @@ fn children(call: &Call, parent: RecordId, child: &str, field: &str) -> Answer {
     let org = call.state.org.read();
     let (_, facts) = call.object(&org, child)?;
     let fields = match call.list("fields") {
-        None => facts.fields.iter().map(|f| f.name.clone()).collect::<Vec<_>>(),
+        None => facts.enumerate().map(|(_, f)| f.name.clone()).collect::<Vec<_>>(),
         Some(asked) => {
             let mut names: Vec<String> = Vec::with_capacity(asked.len() + 1);
             for name in asked.into_iter().chain(["Id".to_owned()]) {

@@ -137,7 +137,7 @@ impl Wsdl {
         xml.close().close();
         if self.dialect == Dialect::Enterprise {
             extension(xml, "AggregateResult", "ens:sObject", any);
-            for object in schema.objects() {
+            for object in schema.objects().iter().filter(|object| !object.is_removed()) {
                 let members = object_members(schema, object);
                 extension(xml, &object.name, "ens:sObject", |xml| {
                     for (name, ty) in &members {
@@ -337,7 +337,7 @@ fn object_members(schema: &Schema, object: &ObjectType) -> BTreeMap<String, Stri
             members.insert(name.clone(), "tns:QueryResult".to_owned());
         }
     }
-    for field in &object.fields {
+    for (_, field) in object.enumerate() {
         if let Some(name) = &field.relationship_name {
             let parent = match field.reference_to.as_slice() {
                 [only] => only.as_str(),
@@ -347,7 +347,7 @@ fn object_members(schema: &Schema, object: &ObjectType) -> BTreeMap<String, Stri
             members.insert(name.clone(), format!("ens:{known}"));
         }
     }
-    for field in object.fields.iter().filter(|field| field.ty != FieldType::Id) {
+    for (_, field) in object.enumerate().filter(|(_, field)| field.ty != FieldType::Id) {
         let ty = match field.ty {
             FieldType::Id | FieldType::Reference => "tns:ID",
             FieldType::Boolean => "xsd:boolean",
@@ -384,6 +384,25 @@ mod tests {
                 found.push(child);
             }
             all(child, name, found);
+        }
+    }
+
+    #[test]
+    fn what_was_deleted_is_not_told_of() {
+        let mut schema = crate::schema::standard();
+        let kind = crate::schema::NameField::Text;
+        schema.put(ObjectType::custom("Gone__c", "Gone", "Gone", *b"a00", kind));
+        schema.remove("Gone__c");
+        let mut account = (**schema.find("Account").unwrap().1).clone();
+        let (site, _) = account.field("Site").unwrap();
+        account.fields[usize::from(site.0)] = crate::schema::Field::removed();
+        schema.replace(account);
+        let root = parse(write(Dialect::Enterprise, ApiVersion(64), &schema, "http://x").as_bytes()).unwrap();
+        for kind in ["complexType", "element"] {
+            let mut defined = Vec::new();
+            all(&root, kind, &mut defined);
+            assert!(!defined.is_empty());
+            assert!(defined.iter().all(|e| e.attribute("", "name") != Some("")), "a {kind} without a name");
         }
     }
 
