@@ -273,7 +273,10 @@ fn item(result: WriteResult, tell_created: bool) -> Json {
             };
             let errors: Vec<Json> = errors
                 .iter()
-                .map(|e| json!({ "statusCode": e.code, "message": e.message, "fields": e.fields }))
+                .map(|e| {
+                    let (code, message) = e.of_record();
+                    json!({ "statusCode": code, "message": message, "fields": e.fields })
+                })
                 .collect();
             // What was rolled back still says which record it was.
             match rolled_back {

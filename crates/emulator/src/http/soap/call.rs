@@ -109,10 +109,13 @@ pub(super) fn errors(errors: &[ApiError]) -> Json {
     Json::Array(errors.iter().map(one).collect())
 }
 
-/// A record's result: its id, or its errors.
+/// A record's result: its id (with the note that a platform event was taken in), or its errors.
 pub(super) fn outcome(result: Result<RecordId, Vec<ApiError>>) -> Json {
     match result {
-        Ok(id) => json!({ "errors": [], "id": id.to_string(), "success": true }),
+        Ok(id) => {
+            let notes: Vec<ApiError> = crate::events::enqueued(id).into_iter().collect();
+            json!({ "errors": errors(&notes), "id": id.to_string(), "success": true })
+        }
         Err(found) => json!({ "errors": errors(&found), "id": null, "success": false }),
     }
 }
