@@ -65,20 +65,7 @@ fn not_found() -> ApiError {
 }
 
 /// The layer that unpacks bodies refuses an unknown `Content-Encoding` without a word.
-async fn say_unsupported(mut response: Response) -> Response {
-    // Which methods there are is known only once the router has answered.
-    if let Some(Refused(method)) = response.extensions_mut().remove() {
-        let allowed = response.headers().get(header::ALLOW).and_then(|allowed| allowed.to_str().ok());
-        let message = match allowed {
-            Some(allowed) => format!("HTTP Method '{method}' not allowed. Allowed are {allowed}"),
-            None => format!("HTTP Method '{method}' not allowed."),
-        };
-        let mut answer = ApiError::new("METHOD_NOT_ALLOWED", message).status(405).into_response();
-        if let Some(allowed) = response.headers_mut().remove(header::ALLOW) {
-            answer.headers_mut().insert(header::ALLOW, allowed);
-        }
-        return answer;
-    }
+async fn say_unsupported(response: Response) -> Response {
     let silent = response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE
         && !response.headers().contains_key(header::CONTENT_TYPE);
     if !silent {
@@ -87,12 +74,6 @@ async fn say_unsupported(mut response: Response) -> Response {
     ApiError::new("UNSUPPORTED_MEDIA_TYPE", "The Content-Encoding is not supported").status(415).into_response()
 }
 
-/// A request whose method the resource does not have.
-#[derive(Debug, Clone)]
-struct Refused(http::Method);
-
-async fn method_not_allowed(method: http::Method) -> Response {
-    let mut response = StatusCode::METHOD_NOT_ALLOWED.into_response();
-    response.extensions_mut().insert(Refused(method));
-    response
+async fn method_not_allowed(method: http::Method) -> ApiError {
+    ApiError::new("METHOD_NOT_ALLOWED", format!("HTTP Method '{method}' not allowed.")).status(405)
 }
