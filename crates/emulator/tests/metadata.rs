@@ -1,4 +1,5 @@
 //! The Metadata API, deployments and the Tooling API over the wire, as clients meet them.
+#![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -294,7 +294,11 @@ async fn collections_tell_of_each_record() {
     // Ten runs of one object are allowed, eleven are not.
     let runs = |n: usize| {
         let record = |at: usize| {
-            if at % 2 == 0 { account("x") } else { json!({"attributes": {"type": "Contact"}, "LastName": "x"}) }
+            if at.is_multiple_of(2) {
+                account("x")
+            } else {
+                json!({"attributes": {"type": "Contact"}, "LastName": "x"})
+            }
         };
         json!({"records": (0..n).map(record).collect::<Vec<_>>()})
     };
