@@ -399,8 +399,15 @@ async fn a_record_named_twice_or_missing_fails_by_its_row() {
     let failed = result(&running, &id, "failedResults").await;
     let twice = format!("DUPLICATE_VALUE:Duplicate id specified: {a}:Id --");
     assert_eq!(failed.matches(&twice).count(), 2, "{failed}");
-    assert!(failed.contains("\"001000000000000AAA\",\"INVALID_CROSS_REFERENCE_KEY:invalid cross reference id: --\""), "{failed}");
-    assert_eq!(query(&running, json!({ "operation": "query", "query": "SELECT Phone FROM Account WHERE Phone != null" })).await, "\"Phone\"\n\"2\"\n");
+    assert!(
+        failed.contains("\"001000000000000AAA\",\"INVALID_CROSS_REFERENCE_KEY:invalid cross reference id: --\""),
+        "{failed}"
+    );
+    assert_eq!(
+        query(&running, json!({ "operation": "query", "query": "SELECT Phone FROM Account WHERE Phone != null" }))
+            .await,
+        "\"Phone\"\n\"2\"\n"
+    );
 }
 
 #[tokio::test]

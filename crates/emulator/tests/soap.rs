@@ -774,7 +774,7 @@ async fn searches_answer_records_and_snippets() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_platform_event_is_taken_in_with_a_note() {
-    let soap = Soap::start(0).await;
+    let soap = Soap::start(1).await;
     let record = "<o:type>Order_Event__e</o:type><o:Order_Number__c>17</o:Order_Number__c>\
                   <o:Has_Shipped__c>false</o:Has_Shipped__c>";
     let made = soap.call(&format!("<p:create><p:sObjects>{record}</p:sObjects></p:create>")).await.result();

@@ -42,9 +42,5 @@ pub(super) fn compute(schema: &Schema, store: &Store, commit: &mut Commit) {
 
 fn columns(schema: &Schema, object: ObjectId) -> Vec<FormulaColumn> {
     let facts: Arc<ObjectType> = Arc::clone(schema.object(object));
-    facts
-        .enumerate()
-        .filter(|(id, _)| is_told(&facts, *id))
-        .filter_map(|(id, _)| column(schema, object, id))
-        .collect()
+    facts.enumerate().filter(|(id, _)| is_told(&facts, *id)).filter_map(|(id, _)| column(schema, object, id)).collect()
 }

@@ -438,11 +438,17 @@ fn permission_sets_are_records_too_and_list_only_fields_that_can_be_granted() {
     let soql = "SELECT Id, Label, PermissionsApiEnabled, IsCustom FROM PermissionSet WHERE Name = 'Loader'";
     let found = bench.query(soql).unwrap();
     let record = &found["records"][0];
-    assert_eq!((&found["totalSize"], &record["Label"], &record["IsCustom"]), (&json!(1), &json!("Loader"), &json!(true)));
+    assert_eq!(
+        (&found["totalSize"], &record["Label"], &record["IsCustom"]),
+        (&json!(1), &json!("Loader"), &json!(true))
+    );
     assert_eq!(record["PermissionsApiEnabled"], true);
     let again = bench.save("PermissionSet", "Loader", &text("Unknown__c.Field__c", false), Mode::Update).unwrap();
     let changed = bench.query(soql).unwrap();
-    assert_eq!((&changed["records"][0]["Id"], &record["Id"]), (&json!(again.id.to_string()), &json!(again.id.to_string())));
+    assert_eq!(
+        (&changed["records"][0]["Id"], &record["Id"]),
+        (&json!(again.id.to_string()), &json!(again.id.to_string()))
+    );
     assert_eq!(changed["records"][0]["PermissionsApiEnabled"], false);
     bench.delete("PermissionSet", "Loader").unwrap();
     assert_eq!(bench.query(soql).unwrap()["totalSize"], 0);
