@@ -34,7 +34,10 @@ async fn files_come_in_over_http_or_not_at_all() {
         (answer.status().as_u16(), answer.json::<Json>().await.unwrap())
     };
     let loaded = post("Account.csv", "Name,Industry\nOne,Energy\nTwo,\n").await;
-    assert_eq!(loaded, (200, json!({ "created": { "Account": 2 }, "updated": {}, "left_out": [] })));
+    assert_eq!(
+        loaded,
+        (200, json!({ "created": { "Account": 2 }, "updated": {}, "objects": [], "left_out": [], "problems": [] }))
+    );
     let refused = post("Contact.csv", "LastName,Email\nNg,a@example.com\nLi,nonsense\n").await;
     assert_eq!(refused.0, 400);
     assert_eq!(

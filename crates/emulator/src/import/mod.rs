@@ -1,10 +1,12 @@
-//! Filling an org from files of its user: record trees and plans as `sf data import tree` reads them, CSV files (also
-//! those exported from a real org, with their ids), and archives of either.
+//! Filling an org from files of its user: describe results, packages and projects for its objects and fields; record
+//! trees and plans as `sf data import tree` reads them and CSV files (also those exported from a real org, with their
+//! ids) for its records; and archives of all of them.
 //!
-//! Everything is tried on a copy of the org first: a file that does not fit changes nothing.
+//! All of it is one transaction: a file that does not fit changes nothing.
 
 mod apply;
 mod plan;
+mod schema;
 mod sheet;
 mod tree;
 mod unpack;
@@ -16,6 +18,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use schema::Sorted;
 use serde::Serialize;
 
 use crate::dml::{Input, WriteContext};
@@ -70,8 +73,13 @@ pub struct Imported {
     pub created: BTreeMap<String, u64>,
     /// Records changed (by an upsert), by object.
     pub updated: BTreeMap<String, u64>,
-    /// Columns that the org sets by itself, so that they were left out: `Contact.CreatedDate`.
+    /// Objects that were made or got fields.
+    pub objects: Vec<String>,
+    /// Columns that the org sets by itself, so that they were left out (`Contact.CreatedDate`), and files that are for
+    /// nothing here.
     pub left_out: Vec<String>,
+    /// Components of a package that were refused, each with the reason.
+    pub problems: Vec<String>,
 }
 
 /// Why nothing was imported.
@@ -128,19 +136,36 @@ pub fn load(
 ) -> Result<Imported, ImportError> {
     let files = unpack::unpack(files)?;
     let mut imported = Imported::default();
-    let drafts = read(org, &files, options, &mut imported)?;
+    let sorted = Sorted::of(files, &mut imported)?;
     let context = WriteContext { now, user: org.settings.admin_id, origin: String::new(), all_or_none: true };
-    // The rehearsal raises its events on a bus that nobody reads.
-    let mut copy = Org {
-        settings: org.settings.clone(),
-        schema: Arc::clone(&org.schema),
-        store: Store::from_image(org.store.image()),
-        ..Org::default()
-    };
-    apply::apply(&mut copy, &context, drafts.clone(), &mut Imported::default())?;
-    drop(copy);
-    apply::apply(org, &context, drafts, &mut imported)?;
-    Ok(imported)
+    if sorted.changes_schema() {
+        // A changed schema cannot be taken back, so all of it is tried on a copy, whose events nobody reads.
+        let mut copy = Org {
+            settings: org.settings.clone(),
+            schema: Arc::clone(&org.schema),
+            store: Store::from_image(org.store.image()),
+            metadata: org.metadata.clone(),
+            ..Org::default()
+        };
+        let mut unread = Imported::default();
+        sorted.apply(&mut copy, &context, &mut unread)?;
+        let drafts = read(&copy, &sorted.records, options, &mut unread)?;
+        apply::apply(&mut copy, &context, drafts, &mut unread)?;
+        drop(copy);
+        sorted.apply(org, &context, &mut imported)?;
+    }
+    let drafts = read(org, &sorted.records, options, &mut imported)?;
+    org.begin();
+    match apply::apply(org, &context, drafts, &mut imported) {
+        Ok(()) => {
+            org.commit(&context);
+            Ok(imported)
+        }
+        Err(error) => {
+            org.rollback();
+            Err(error)
+        }
+    }
 }
 
 fn read(
@@ -160,9 +185,6 @@ fn read(
     }
     for sheet in sheet::parents_first(&org.schema, sheets) {
         sheet.read(&org.schema, &mut drafts, imported)?;
-    }
-    if let Some(file) = files.iter().find(|file| !file.ends_with(".csv") && !file.ends_with(".json")) {
-        return Err(ImportError::new(file, "", "records are read from .json trees, plans and .csv files"));
     }
     Ok(drafts)
 }

@@ -121,6 +121,51 @@ fn archives_are_opened() {
 }
 
 #[test]
+fn an_org_is_made_of_a_describe_and_a_project_and_filled_at_once() {
+    let mut org = org();
+    let field = |name: &str, ty: &str, more: Json| {
+        let mut field = json!({
+            "name": name, "label": name, "type": ty, "custom": name.ends_with("__c"), "length": 40, "createable": true,
+            "updateable": true, "nillable": true,
+        });
+        field.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        field
+    };
+    let described = json!({
+        "name": "Crate__c", "label": "Crate", "labelPlural": "Crates", "keyPrefix": "a0x", "custom": true,
+        "createable": true, "queryable": true, "fields": [
+            field("Id", "id", json!({ "createable": false, "updateable": false, "nillable": false, "length": 18 })),
+            field("Name", "string", json!({ "nameField": true })),
+            field("Kind__c", "string", json!({})),
+        ],
+    });
+    let weight = "<?xml version=\"1.0\"?><CustomField xmlns=\"http://soap.sforce.com/2006/04/metadata\">\
+        <fullName>Weight__c</fullName><label>Weight</label><type>Number</type><precision>8</precision><scale>1</scale>\
+        </CustomField>";
+    let files = || {
+        vec![
+            json_file("describes/Crate__c.json", &described),
+            SourceFile::new("force-app/main/default/objects/Account/fields/Weight__c.field-meta.xml", weight),
+            SourceFile::new("README.md", "for nobody"),
+            SourceFile::new("Crate__c.csv", "Name,Kind__c\nOne,large\n"),
+        ]
+    };
+    let mut wrong = files();
+    wrong.push(SourceFile::new("Account.csv", "Name,Weight__c\nHeavy,much\n"));
+    let before = org.schema.objects().len();
+    let error = load(&mut org, NOW, wrong, &ImportOptions::default()).unwrap_err().to_string();
+    assert!(error.starts_with("Account.csv, line 2: "), "{error}");
+    assert_eq!(org.schema.objects().len(), before, "the schema is as it was");
+    let mut right = files();
+    right.push(SourceFile::new("Account.csv", "Name,Weight__c\nHeavy,12.5\n"));
+    let imported = done(&mut org, right);
+    assert_eq!(imported.problems, [] as [&str; 0]);
+    assert!(imported.objects.contains(&"Crate__c".to_owned()), "{imported:?}");
+    assert_eq!(values(&org, "Crate__c", "Kind__c"), [r#"Text("large")"#]);
+    assert_eq!(values(&org, "Account", "Weight__c"), ["Decimal(12.5)"]);
+}
+
+#[test]
 fn what_does_not_fit_is_named_and_changes_nothing() {
     let csv = |name: &str, text: &str| vec![SourceFile::new(name, text)];
     let tree = |records: Json| vec![json_file("t.json", &json!({ "records": records }))];
@@ -136,7 +181,11 @@ fn what_does_not_fit_is_named_and_changes_nothing() {
             csv("Contact.csv", "LastName,Email\nNg,ok@example.com\nLi,nonsense\n"),
             "Contact.csv, line 3: INVALID_EMAIL_ADDRESS: Email: invalid email address: nonsense",
         ),
-        (csv("notes.txt", "x"), "notes.txt: records are read from .json trees, plans and .csv files"),
+        (
+            csv("notes.txt", "x"),
+            "notes.txt: records are read from .json trees, plans and .csv files; objects and fields from describe results, \
+             packages and projects",
+        ),
         (csv("t.json", "{"), "t.json: no JSON: EOF while parsing an object at line 1 column 1"),
         (tree(json!([{}])), "t.json, records[0]: `attributes.type` is missing: it names the object"),
         (

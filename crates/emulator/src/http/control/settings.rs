@@ -48,6 +48,17 @@ async fn change(State(state): State<AppState>, body: Bytes) -> Response {
     }
 }
 
+impl Settings {
+    /// These settings with changes by name, as `PATCH /__emulator/settings` takes them. An edition brings its numbers;
+    /// those that are named outrank them.
+    ///
+    /// # Errors
+    /// In words: which setting is not known, with the nearest that is, or does not take its value.
+    pub fn changed(&self, asked: Map<String, Json>) -> Result<Self, String> {
+        changed(self, asked)
+    }
+}
+
 /// The settings with these changes.
 fn changed(settings: &Settings, asked: Map<String, Json>) -> Result<Settings, String> {
     let mut settings = settings.clone();

@@ -9,7 +9,7 @@ use clap::Subcommand;
 pub(crate) enum EmulatorCommand {
     /// Serve an org until interrupted.
     Serve(ServeArgs),
-    /// Load record trees and CSV files into a running emulator: all of them, or nothing.
+    /// Load describes, packages, record trees and CSV files into a running emulator: all of them, or nothing.
     Load(LoadArgs),
     /// Write the whole org of a running emulator to a file, or hold it under a name for `reset`.
     Snapshot(SnapshotArgs),
@@ -56,10 +56,15 @@ pub(crate) struct ServeArgs {
     /// Start from a snapshot that `emulator snapshot` wrote.
     #[arg(long, value_name = "FILE")]
     pub(crate) from: Option<PathBuf>,
-    /// Fill the org from files: record trees with their plans, CSV files, archives, or folders of them. May be given
-    /// several times; without --rows there is nothing else in the org then.
+    /// Fill the org from files: describe results, packages and projects for its objects; record trees with their plans
+    /// and CSV files for its records; archives or folders of them. May be given several times; without --rows there
+    /// is nothing else in the org then.
     #[arg(long, value_name = "PATH")]
     pub(crate) load: Vec<PathBuf>,
+    /// A setting of the org, such as edition=enterprise, password_grant=true or hourly_logins=5. May be given several
+    /// times; GET /__emulator/settings shows them all.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
+    pub(crate) set: Vec<(String, serde_json::Value)>,
     /// Longest silence on a subscription before an empty answer, in milliseconds (Salesforce: up to 270,000).
     #[arg(long, default_value_t = 5_000, value_name = "MS")]
     pub(crate) keep_alive_ms: u64,
@@ -204,6 +209,13 @@ pub(crate) struct RequestsArgs {
     /// Print them as JSON on stdout.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// A setting's name (with dots for one within a group) and its value: JSON, or text where it is none.
+fn setting(text: &str) -> Result<(String, serde_json::Value), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+    Ok((name.trim().to_owned(), value))
 }
 
 /// A duration in words, in milliseconds. A day has 24 hours.

@@ -18,6 +18,11 @@ use crate::commands::{print_json, writing};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, say};
 
+/// How many names of what was left out are printed.
+const LEFT_OUT_SHOWN: usize = 8;
+/// The exit code of work that is done but for some of its input.
+const SOME_REFUSED: u8 = 4;
+
 struct Controls {
     base: Url,
     http: Client<HttpConnector, Full<Bytes>>,
@@ -94,16 +99,29 @@ pub(super) async fn load(args: LoadArgs) -> Result<ExitCode, Failure> {
         print_json(&done)?;
         return Ok(ExitCode::SUCCESS);
     }
-    for (member, word) in [("created", "created"), ("updated", "updated")] {
-        for (object, count) in done[member].as_object().into_iter().flatten() {
+    let texts = |member: &str| -> Vec<String> {
+        done[member].as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect()
+    };
+    let objects = texts("objects");
+    if !objects.is_empty() {
+        say(format!("objects: {}", objects.join(", ")));
+    }
+    for word in ["created", "updated"] {
+        for (object, count) in done[word].as_object().into_iter().flatten() {
             say(format!("{object}: {count} {word}"));
         }
     }
-    let left_out: Vec<&str> = done["left_out"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
-    if !left_out.is_empty() {
-        say(format!("left out, as the org sets them by itself: {}", left_out.join(", ")));
+    let left_out = texts("left_out");
+    match left_out.len() {
+        0 => {}
+        n if n > LEFT_OUT_SHOWN => say(format!("left out: {n} files and columns (--json names them)")),
+        _ => say(format!("left out: {}", left_out.join(", "))),
     }
-    Ok(ExitCode::SUCCESS)
+    let problems = texts("problems");
+    for problem in &problems {
+        say(format!("refused: {problem}"));
+    }
+    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(SOME_REFUSED) })
 }
 
 pub(super) async fn snapshot(args: SnapshotArgs) -> Result<ExitCode, Failure> {

@@ -7,8 +7,8 @@ use tidegate_emulator::import::SourceFile;
 
 use crate::failure::{Exit, Failure};
 
-/// Endings that are read out of a folder; a file that is named itself is taken whatever it is.
-const ENDINGS: [&str; 3] = ["json", "csv", "zip"];
+/// Folders of a project that hold nothing of an org.
+const SKIPPED: [&str; 3] = ["node_modules", "target", "__pycache__"];
 
 /// The files, folders gone through. Names are relative to what was given.
 pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<SourceFile>, Failure> {
@@ -42,9 +42,13 @@ fn walk(folder: &Path, below: &Path, files: &mut Vec<SourceFile>) -> Result<(), 
         .map_err(|e| unreadable(folder, &e))?;
     paths.sort();
     for path in paths {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if name.starts_with('.') || SKIPPED.contains(&name.as_str()) {
+            continue;
+        }
         if path.is_dir() {
             walk(&path, below, files)?;
-        } else if path.extension().is_some_and(|e| ENDINGS.iter().any(|known| e.eq_ignore_ascii_case(known))) {
+        } else {
             files.push(file(&path, below)?);
         }
     }

@@ -46,6 +46,7 @@ async fn serve(args: ServeArgs) -> Result<ExitCode, Failure> {
         daily_requests: args.daily_requests,
         ..Settings::default()
     };
+    let settings = settings.changed(settings_of(args.set)).map_err(Failure::usage)?;
     let rows = args.rows.unwrap_or(if args.from.is_none() && args.load.is_empty() { ROWS } else { 0 });
     let load = files::read(&args.load)?;
     let config = Config {
@@ -73,6 +74,23 @@ async fn serve(args: ServeArgs) -> Result<ExitCode, Failure> {
         let _ = std::fs::remove_dir_all(&dir);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Settings by name, those of a group (`bulk.hard_delete`) within it.
+fn settings_of(given: Vec<(String, serde_json::Value)>) -> serde_json::Map<String, serde_json::Value> {
+    let mut all = serde_json::Map::new();
+    for (name, value) in given {
+        match name.split_once('.') {
+            None => {
+                all.insert(name, value);
+            }
+            Some((group, inner)) => {
+                let group = all.entry(group.to_owned()).or_insert_with(|| json!({}));
+                group[inner] = value;
+            }
+        }
+    }
+    all
 }
 
 pub(crate) async fn start(config: Config) -> Result<Emulator, Failure> {
