@@ -17,6 +17,17 @@ pub struct ApiError {
 }
 
 impl ApiError {
+    /// Status code and text as they stand in the result of one record among several (collections, Bulk API, SOAP): a
+    /// record that is not there is a bad reference, as `StatusCode` has no `NOT_FOUND`.
+    pub fn of_record(&self) -> (&'static str, &str) {
+        match (self.code, self.message.as_str()) {
+            ("NOT_FOUND", "The requested resource does not exist") => {
+                ("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+            }
+            (code, message) => (code, message),
+        }
+    }
+
     /// An error with HTTP status 400, as most are.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { status: 400, code, message: message.into(), fields: Vec::new(), ids: Vec::new() }

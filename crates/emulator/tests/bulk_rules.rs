@@ -384,3 +384,37 @@ async fn an_upload_may_come_in_pieces_of_unknown_number() {
     .await;
     assert_eq!((&done["numberRecordsProcessed"], &done["numberRecordsFailed"]), (&json!(3), &json!(0)));
 }
+
+#[tokio::test]
+async fn a_record_named_twice_or_missing_fails_by_its_row() {
+    let running = start(Choices::default()).await;
+    let insert = json!({ "object": "Account", "operation": "insert" });
+    let (id, _) = load(&running, insert, "Name\nA\nB\n").await;
+    let made = result(&running, &id, "successfulResults").await;
+    let ids: Vec<&str> = made.lines().skip(1).map(|line| line.split('"').nth(1).unwrap()).collect();
+    let [a, b] = ids[..] else { panic!("{made}") };
+    let csv = format!("Id,Phone\n{a},1\n{b},2\n{a},3\n001000000000000AAA,4\n");
+    let (id, done) = load(&running, json!({ "object": "Account", "operation": "update" }), csv).await;
+    assert_eq!((&done["numberRecordsProcessed"], &done["numberRecordsFailed"]), (&json!(4), &json!(3)));
+    let failed = result(&running, &id, "failedResults").await;
+    let twice = format!("DUPLICATE_VALUE:Duplicate id specified: {a}:Id --");
+    assert_eq!(failed.matches(&twice).count(), 2, "{failed}");
+    assert!(
+        failed.contains("\"001000000000000AAA\",\"INVALID_CROSS_REFERENCE_KEY:invalid cross reference id: --\""),
+        "{failed}"
+    );
+    assert_eq!(
+        query(&running, json!({ "operation": "query", "query": "SELECT Phone FROM Account WHERE Phone != null" }))
+            .await,
+        "\"Phone\"\n\"2\"\n"
+    );
+}
+
+#[tokio::test]
+async fn setup_objects_are_refused_by_name() {
+    let running = start(Choices::default()).await;
+    let asked = json!({ "operation": "query", "query": "SELECT QualifiedApiName FROM EntityDefinition" });
+    let (status, error) = answer(running.call(Method::POST, QUERY).json(&asked)).await;
+    assert_eq!((status, &error[0]["errorCode"]), (400, &json!("INVALIDENTITY")));
+    assert_eq!(error[0]["message"], "Entity 'EntityDefinition' is not supported by the Bulk API.");
+}

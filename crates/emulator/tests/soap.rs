@@ -771,3 +771,16 @@ async fn searches_answer_records_and_snippets() {
     assert_eq!(bad.fault().0, "sf:MALFORMED_SEARCH");
     assert_eq!(bad.detail().name, "MalformedSearchFault");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_event_is_taken_in_with_a_note() {
+    let soap = Soap::start(1).await;
+    let record = "<o:type>Order_Event__e</o:type><o:Order_Number__c>17</o:Order_Number__c>\
+                  <o:Has_Shipped__c>false</o:Has_Shipped__c>";
+    let made = soap.call(&format!("<p:create><p:sObjects>{record}</p:sObjects></p:create>")).await.result();
+    assert_eq!(made.text_of("success"), Some("true"));
+    let note = made.child("errors").unwrap();
+    assert_eq!(note.text_of("statusCode"), Some("OPERATION_ENQUEUED"));
+    let id = tidegate_emulator::RecordId::parse(made.text_of("id").unwrap()).unwrap();
+    assert_eq!(note.text_of("message"), Some(tidegate_emulator::events::event_uuid(id).as_str()));
+}

@@ -329,7 +329,10 @@ pub(super) fn row_cells(upload: &[u8], (start, end): (u32, u32), delimiter: u8) 
 
 /// `STATUS_CODE:message:fields --`, errors after one another.
 fn in_words(errors: &[ApiError]) -> Box<str> {
-    let one = |e: &ApiError| format!("{}:{}:{} --", e.code, e.message, e.fields.join(","));
+    let one = |e: &ApiError| {
+        let (code, message) = e.of_record();
+        format!("{code}:{message}:{} --", e.fields.join(","))
+    };
     errors.iter().map(one).collect::<Vec<_>>().join(";").into()
 }
 

@@ -183,6 +183,10 @@ impl Transaction<'_> {
         let opportunity = self.opportunity_of_lead(&conversion, account, contact)?;
         let done = Converted { lead: asked.lead, account, contact, opportunity };
         self.seal(lead_object, &conversion, &status, &done);
+        // After the lead, whose event is the fourth of a conversion (documented).
+        if let Some(opportunity) = opportunity {
+            self.primary_role(opportunity, contact)?;
+        }
         self.move_children(lead_object, &done);
         Ok(done)
     }
@@ -293,7 +297,6 @@ impl Transaction<'_> {
             }
             self.create(object, fields)?
         };
-        self.primary_role(id, contact)?;
         Ok(Some(id))
     }
 

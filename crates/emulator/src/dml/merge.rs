@@ -41,8 +41,8 @@ impl Org {
     /// Merges records, each merge whole or not at all, and all of them in one transaction.
     ///
     /// The losers go to the recycle bin with `MasterRecordId`, and their children move to the master. Children are
-    /// not saved by anyone: only their `SystemModstamp` moves (no trigger sees them, as documented; that
-    /// `LastModifiedDate` stays is unconfirmed).
+    /// moved by the user who merges: their `LastModifiedDate` moves as well (practitioners report it), though no trigger
+    /// sees them (documented).
     ///
     /// # Errors
     /// Per merge: an object that cannot be merged (`INVALID_TYPE_FOR_OPERATION`), no loser or too many
@@ -116,8 +116,8 @@ impl Transaction<'_> {
                         return Err(error);
                     }
                 }
-                self.touch(&facts, &mut values, false);
-                self.put(incoming.child, child, &values, Cause::Org { told: true });
+                self.touch(&facts, &mut values, true);
+                self.put(incoming.child, child, &values, Cause::User);
                 moved.insert(child);
             }
         }

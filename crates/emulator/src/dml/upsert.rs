@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::transaction::Transaction;
 use super::{Input, Saved, Write, WriteResult, convert, errors, reference};
+use crate::RecordId;
 use crate::schema::{FieldType, ObjectId, Schema};
 use crate::{ApiError, Value};
 
@@ -52,10 +53,15 @@ impl Transaction<'_> {
     }
 }
 
-/// Upserts of one request that name the same key twice: none of them is done (observed).
+/// Updates of one request that name the same record twice, and upserts that name the same key twice: none of them is
+/// done (observed for upserts).
 pub(super) fn repeated_keys(schema: &Schema, writes: &[Write]) -> HashMap<usize, ApiError> {
+    let mut updated: HashMap<RecordId, Vec<usize>> = HashMap::new();
     let mut places: HashMap<(ObjectId, String, String), Vec<(usize, String)>> = HashMap::new();
     for (at, write) in writes.iter().enumerate() {
+        if let Write::Update { id, .. } = write {
+            updated.entry(*id).or_default().push(at);
+        }
         let Write::Upsert { object, key, value, .. } = write else { continue };
         let Some((_, field)) = schema.object(*object).field(key) else { continue };
         let Ok(Some(scalar)) = convert::scalar(field, value) else { continue };
@@ -69,6 +75,13 @@ pub(super) fn repeated_keys(schema: &Schema, writes: &[Write]) -> HashMap<usize,
         repeated.extend(places.into_iter().map(|(at, value)| {
             let text = format!("Duplicate external id specified: {value}");
             (at, ApiError::new("DUPLICATE_VALUE", text).field(&name))
+        }));
+    }
+    for (id, places) in updated.into_iter().filter(|(_, places)| places.len() > 1) {
+        repeated.extend(places.into_iter().map(|at| {
+            // Unconfirmed: the wording.
+            let text = format!("Duplicate id specified: {id}");
+            (at, ApiError::new("DUPLICATE_VALUE", text).field("Id"))
         }));
     }
     repeated

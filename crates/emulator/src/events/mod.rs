@@ -19,6 +19,7 @@ mod entry;
 mod event;
 mod faults;
 mod filter;
+mod formulas;
 mod gather;
 pub mod generic;
 mod json;

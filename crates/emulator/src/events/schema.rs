@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::bitmap::Place;
 use super::entity::event_name;
+use super::formulas::is_told;
 use crate::schema::{Field, FieldId, FieldType, ObjectType};
 
 /// Fields that are in no change event, on any object: the id and the state of deletion are told by the header, the rest is
@@ -91,8 +92,8 @@ impl EventSchema {
         }
         let mut out = Builder::default();
         for (id, field) in object.enumerate() {
-            // A formula's value is in no row: it moves without an event.
-            if NEVER.contains(&field.name.as_str()) || is_part(object, field) || field.formula.is_some() {
+            let untold = field.formula.is_some() && !is_told(object, id);
+            if NEVER.contains(&field.name.as_str()) || is_part(object, field) || untold {
                 continue;
             }
             match parts.remove(field.name.as_str()) {

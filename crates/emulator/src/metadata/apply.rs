@@ -3,8 +3,8 @@
 use super::field::{self, FieldDef};
 use super::work::Effect;
 use super::{
-    Mode, Node, Problem, Work, channel, convert, custom_metadata, global_values, naming, object, record_type, render,
-    types,
+    Mode, Node, Problem, Work, channel, convert, custom_metadata, global_values, naming, object, permission_set,
+    record_type, render, types,
 };
 use crate::RecordId;
 use crate::schema::{Field, FieldId, FieldType, ObjectId, ObjectType};
@@ -39,6 +39,7 @@ pub fn save(work: &mut Work<'_>, kind: &str, full_name: &str, element: &Element,
         }
         "CustomField" => save_field(work, full_name, element, mode).map_err(|p| p.at(element)),
         "RecordType" => record_type::save(work, full_name, element, mode).map_err(|p| p.at(element)),
+        "PermissionSet" => permission_set::save(work, full_name, element, mode).map_err(|p| p.at(element)),
         "GlobalValueSet" => global_values::save(work, full_name, element, mode).map_err(|p| p.at(element)),
         "PlatformEventChannel" => channel::save_channel(work, full_name, element, mode).map_err(|p| p.at(element)),
         "PlatformEventChannelMember" => channel::save_member(work, full_name, element, mode).map_err(|p| p.at(element)),
@@ -51,7 +52,7 @@ pub fn save(work: &mut Work<'_>, kind: &str, full_name: &str, element: &Element,
 }
 
 /// A component that acts on nothing.
-fn save_kept(
+pub(super) fn save_kept(
     work: &mut Work<'_>,
     kind: &str,
     full_name: &str,
@@ -386,7 +387,12 @@ pub fn delete(work: &mut Work<'_>, kind: &str, full_name: &str) -> Result<Record
                 return Err(Problem::new("INVALID_TYPE", format!("Unknown type name '{kind}'")));
             };
             match work.catalog.remove(known, full_name) {
-                Some(gone) => Ok(gone.id),
+                Some(gone) => {
+                    if known == permission_set::KIND {
+                        permission_set::forget(work, gone.id);
+                    }
+                    Ok(gone.id)
+                }
                 None => Err(Problem::no_such(kind, full_name)),
             }
         }

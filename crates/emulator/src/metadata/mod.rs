@@ -25,6 +25,7 @@ mod manifest;
 mod naming;
 mod node;
 mod object;
+mod permission_set;
 mod picklist;
 mod problem;
 mod record_type;

@@ -36,6 +36,11 @@ pub fn find(name: &str) -> Option<&'static ObjectType> {
     objects().iter().find(|o| o.name.eq_ignore_ascii_case(name))
 }
 
+/// Whether this object is made when it is asked for, outside the Tooling API as well.
+pub fn is_everywhere(name: &str) -> bool {
+    EVERYWHERE.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
 /// The objects that the text of a query speaks of and that are made when they are asked for, the first its own.
 fn spoken_of(text: &str, tooling: bool) -> Option<(Query, BTreeSet<&'static str>)> {
     // Most queries are over records: they are not read twice.

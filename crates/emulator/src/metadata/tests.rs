@@ -434,6 +434,39 @@ fn record_types_appear_in_the_describe_and_as_records() {
 }
 
 #[test]
+fn permission_sets_are_records_too_and_list_only_fields_that_can_be_granted() {
+    let mut bench = Bench::new();
+    let text = |field: &str, on: bool| {
+        format!(
+            "<PermissionSet><label>Loader</label><fieldPermissions><editable>true</editable><field>{field}</field>\
+             <readable>true</readable></fieldPermissions><userPermissions><enabled>{on}</enabled>\
+             <name>ApiEnabled</name></userPermissions></PermissionSet>"
+        )
+    };
+    let missing = bench.save("PermissionSet", "Loader", &text("Account.Nope__c", true), Mode::Create).unwrap_err();
+    assert_eq!(missing.code, "INVALID_CROSS_REFERENCE_KEY");
+    assert_eq!(missing.message, "In field: field - no CustomField named Account.Nope__c found");
+    bench.save("PermissionSet", "Loader", &text("Account.Phone", true), Mode::Create).unwrap();
+    let soql = "SELECT Id, Label, PermissionsApiEnabled, IsCustom FROM PermissionSet WHERE Name = 'Loader'";
+    let found = bench.query(soql).unwrap();
+    let record = &found["records"][0];
+    assert_eq!(
+        (&found["totalSize"], &record["Label"], &record["IsCustom"]),
+        (&json!(1), &json!("Loader"), &json!(true))
+    );
+    assert_eq!(record["PermissionsApiEnabled"], true);
+    let again = bench.save("PermissionSet", "Loader", &text("Unknown__c.Field__c", false), Mode::Update).unwrap();
+    let changed = bench.query(soql).unwrap();
+    assert_eq!(
+        (&changed["records"][0]["Id"], &record["Id"]),
+        (&json!(again.id.to_string()), &json!(again.id.to_string()))
+    );
+    assert_eq!(changed["records"][0]["PermissionsApiEnabled"], false);
+    bench.delete("PermissionSet", "Loader").unwrap();
+    assert_eq!(bench.query(soql).unwrap()["totalSize"], 0);
+}
+
+#[test]
 fn global_value_sets_reach_the_fields_that_name_them() {
     let mut bench = Bench::new();
     let set = |values: &str| {

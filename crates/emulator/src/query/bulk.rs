@@ -68,6 +68,7 @@ pub(super) fn check_bulk(org: &Org, text: &str, options: &QueryOptions) -> Resul
 
 fn select(org: &Org, text: &str, options: &QueryOptions, read: bool) -> Result<BulkSelection, ApiError> {
     let mut query = tidegate_soql::parse(text).map_err(|e| from_parser(text, &e))?;
+    refuse_setup(org, &query)?;
     refuse(text, &query)?;
     let calendar = calendar(&org.schema, &org.store, options);
     let env = env(org, &calendar, options, options.all);
@@ -175,6 +176,16 @@ impl BulkSelection {
 
 fn unsupported(message: &str) -> ApiError {
     ApiError::new("FEATURENOTENABLED", message)
+}
+
+/// Objects that the Bulk API does not know, though the org can be asked for them: those of its setup.
+fn refuse_setup(org: &Org, query: &Query) -> Result<(), ApiError> {
+    let [object] = query.from.object.segments.as_slice() else { return Ok(()) };
+    if org.schema.find(&object.text).is_none() && crate::metadata::tables::is_everywhere(&object.text) {
+        let text = format!("Entity '{}' is not supported by the Bulk API.", object.text);
+        return Err(ApiError::new("INVALIDENTITY", text));
+    }
+    Ok(())
 }
 
 /// What a Bulk query cannot do.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 use tidegate_emulator::events::event_uuid;
+use tidegate_emulator::schema::{Blanks, Field, FieldType};
 use tidegate_emulator::{RecordId, events};
 
 use super::common::answer;
@@ -467,4 +468,29 @@ async fn disturbed_events() {
     let merged = client.event().await;
     assert_eq!(merged["data"]["payload"]["ChangeEventHeader"]["recordIds"], json!([a, b]));
     assert_eq!(merged["data"]["payload"]["Name"], "Same");
+}
+
+#[tokio::test]
+async fn formulas_are_part_of_the_event_and_move_with_their_own_record() {
+    let running = start(|_| {}).await;
+    {
+        let mut org = running.emulator.org().write();
+        let mut schema = (*org.schema).clone();
+        let twice = Field::formula("Twice__c", "Twice", FieldType::Double, 0, "NumberOfEmployees * 2", Blanks::Zero);
+        assert!(schema.add_fields("Account", [twice]));
+        org.schema = std::sync::Arc::new(schema);
+    }
+    let mut client = Bayeux::connected(&running).await;
+    client.subscribe("/data/AccountChangeEvent", None).await;
+    let id = create(&running, "Account", json!({ "Name": "Acme", "NumberOfEmployees": 7 })).await;
+    assert_eq!(client.event().await["data"]["payload"]["Twice__c"], json!(14.0));
+    patch(&running, "Account", &id, json!({ "NumberOfEmployees": 8 })).await;
+    let payload = client.event().await["data"]["payload"].clone();
+    let changed = &payload["ChangeEventHeader"]["changedFields"];
+    assert_eq!(changed, &json!(["NumberOfEmployees", "LastModifiedDate", "Twice__c"]));
+    assert_eq!(payload["Twice__c"], json!(16.0));
+    patch(&running, "Account", &id, json!({ "Phone": "1" })).await;
+    let payload = client.event().await["data"]["payload"].clone();
+    assert_eq!(payload["ChangeEventHeader"]["changedFields"], json!(["Phone", "LastModifiedDate"]));
+    assert_eq!(payload.get("Twice__c"), None);
 }

@@ -211,7 +211,8 @@ pub struct RowError {
 
 impl From<&ApiError> for RowError {
     fn from(error: &ApiError) -> Self {
-        Self { code: error.code.into(), message: error.message.clone(), fields: error.fields.clone() }
+        let (code, message) = error.of_record();
+        Self { code: code.into(), message: message.into(), fields: error.fields.clone() }
     }
 }
 

@@ -199,3 +199,12 @@ fn every_status_of_a_lead_is_a_record_once() {
         ]
     );
 }
+
+#[test]
+fn the_events_of_a_conversion_come_in_the_documented_order() {
+    let mut bench = Bench::with_statuses();
+    let lead = bench.lead();
+    bench.convert(LeadConvert::new(lead, STATUS)).unwrap();
+    let told: Vec<&str> = bench.org.events.iter().map(|event| event.schema.entity.as_ref()).collect();
+    assert_eq!(told, ["Lead", "Account", "Contact", "Opportunity", "Lead", "OpportunityContactRole"]);
+}

@@ -54,6 +54,8 @@ pub(super) struct ClientState {
     pub(super) held: usize,
     /// It disconnected, or was forgotten.
     pub(super) ended: bool,
+    /// It ended because the client took its leave.
+    pub(super) left: bool,
 }
 
 /// What a client listens to.

@@ -163,6 +163,7 @@ impl Request {
     fn disconnect(&self, message: &Message) -> Json {
         match self.client(message) {
             Ok(client) => {
+                client.state.lock().left = true;
                 self.state.cometd.end(&client.id);
                 Json::Object(message.answer(true))
             }

@@ -124,7 +124,15 @@ impl Held {
 
     /// The answer of a connect that cannot go on.
     fn disturbed(&self, request: &Request, message: &Message) -> Option<Vec<Json>> {
-        if self.client.state.lock().ended {
+        let (ended, left) = {
+            let now = self.client.state.lock();
+            (now.ended, now.left)
+        };
+        // Who took its leave is told to stay away: advice to begin anew would bring a client back that has just gone.
+        if left {
+            return Some(vec![errors::stop(message.answer(true), None)]);
+        }
+        if ended {
             return Some(vec![errors::begin_anew(message.failure(errors::UNKNOWN_CLIENT))]);
         }
         // Being connected extends the token's life; a token that was revoked ends the session.

@@ -284,10 +284,7 @@ fn item(result: WriteResult, tell_created: bool) -> Json {
 /// An error of one record. `NOT_FOUND` is of HTTP and no status code of a record: a record that is not there is told by
 /// the words of SOAP and Bulk.
 fn item_error(error: &ApiError) -> Json {
-    let (code, message) = match error.code {
-        "NOT_FOUND" => ("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id"),
-        code => (code, error.message.as_str()),
-    };
+    let (code, message) = error.of_record();
     json!({ "statusCode": code, "message": message, "fields": error.fields })
 }
 

@@ -101,22 +101,18 @@ impl Call {
 /// The `errors` of a record's result.
 pub(super) fn errors(errors: &[ApiError]) -> Json {
     let one = |error: &ApiError| {
-        // The words of a missing record are those of each door.
-        let (code, message) = match error.code {
-            "NOT_FOUND" => ("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id"),
-            code => (code, error.message.as_str()),
-        };
+        let (code, message) = error.of_record();
         json!({ "fields": error.fields, "message": message, "statusCode": code })
     };
     Json::Array(errors.iter().map(one).collect())
 }
 
-/// A record's result: its id, or its errors.
+/// A record's result: its id (with the note that a platform event was taken in), or its errors.
 pub(super) fn outcome(result: Result<RecordId, Vec<ApiError>>) -> Json {
     match result {
-        // A platform event's result says with success that it is enqueued.
         Ok(id) => {
-            json!({ "errors": errors(crate::events::enqueued(id).as_slice()), "id": id.to_string(), "success": true })
+            let notes: Vec<ApiError> = crate::events::enqueued(id).into_iter().collect();
+            json!({ "errors": errors(&notes), "id": id.to_string(), "success": true })
         }
         Err(found) => json!({ "errors": errors(&found), "id": null, "success": false }),
     }

@@ -1,4 +1,4 @@
-// What the scenarios of Pub/Sub clients share: the org that they are told of, and the steps that they are made of.
+// What the scenarios in JavaScript share: the org that they are told of, and the steps that they are made of.
 //
 //   node NAME.js '{"url": …}'      the line that `tidegate emulator serve --json` prints
 
