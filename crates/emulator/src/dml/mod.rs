@@ -21,6 +21,7 @@ mod line_items;
 mod locks;
 mod merge;
 mod number;
+mod permissions;
 mod person_account;
 mod publish;
 mod record_type;

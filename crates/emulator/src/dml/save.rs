@@ -121,6 +121,7 @@ impl Transaction<'_> {
         self.check_locks(object, facts, id, values).map_err(|e| vec![e])?;
         temporal::check_years(facts, values)?;
         crate::events::check_channel(&self.schema, facts, values)?;
+        self.check_permissions(object, facts, id, values).map_err(|e| vec![e])?;
         self.check_unique(object, facts, id, values, given)
     }
 

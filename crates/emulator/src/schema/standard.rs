@@ -48,6 +48,8 @@ pub(super) const FACTS: &[(&str, &str)] = &[
     ("Solution", include_str!("../../data/objects/Solution.txt")),
     ("PermissionSet", include_str!("../../data/objects/PermissionSet.txt")),
     ("PermissionSetAssignment", include_str!("../../data/objects/PermissionSetAssignment.txt")),
+    ("FieldPermissions", include_str!("../../data/objects/FieldPermissions.txt")),
+    ("ObjectPermissions", include_str!("../../data/objects/ObjectPermissions.txt")),
     ("RecentlyViewed", include_str!("../../data/objects/RecentlyViewed.txt")),
 ];
 

@@ -336,3 +336,33 @@ async fn products_prices_and_orders_add_up() {
         (&json!(1), &json!(1), &json!(0))
     );
 }
+
+#[tokio::test]
+async fn permissions_of_fields_name_what_is_there_and_each_once() {
+    let org = Org::start().await;
+    let set = org.create("PermissionSet", json!({ "Name": "Readers", "Label": "Readers" })).await;
+    let field = |field: &str, edit: bool, read: bool| {
+        json!({
+            "ParentId": set, "SobjectType": "Account", "Field": field, "PermissionsEdit": edit, "PermissionsRead": read,
+        })
+    };
+    let made = org.create("FieldPermissions", field("Account.Industry", true, true)).await;
+    for (body, code) in [
+        (field("Account.Industry", false, true), "DUPLICATE_VALUE"),
+        (field("Account.Nothing__c", false, true), "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"),
+        (field("Contact.Title", false, true), "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"),
+        // A required field is everybody's.
+        (field("Account.Name", false, true), "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"),
+        (field("Account.Website", true, false), "FIELD_INTEGRITY_EXCEPTION"),
+    ] {
+        let reply = org.post("/sobjects/FieldPermissions", body.clone()).await;
+        assert_eq!((reply.status, &reply.body[0]["errorCode"]), (400, &json!(code)), "{body}");
+    }
+    let object =
+        json!({ "ParentId": set, "SobjectType": "Account", "PermissionsCreate": true, "PermissionsRead": true });
+    org.create("ObjectPermissions", object.clone()).await;
+    let again = org.post("/sobjects/ObjectPermissions", object).await;
+    assert_eq!(again.body[0]["errorCode"], json!("DUPLICATE_VALUE"));
+    let rows = org.query("SELECT Id, Parent.Name FROM FieldPermissions WHERE Field = 'Account.Industry'").await;
+    assert_eq!((rows.len(), &rows[0]["Id"], &rows[0]["Parent"]["Name"]), (1, &json!(made), &json!("Readers")));
+}
