@@ -56,8 +56,15 @@ async fn serve(args: &DemoArgs, dir: &Path) -> Result<Emulator, Failure> {
     });
     let emulator = start(Config {
         seed: Some(SeedConfig { number: args.seed, contacts: args.rows }),
-        // A real org may be silent for 270 s; nobody wants to wait for that in a demonstration.
-        settings: Settings { keep_alive_ms: 1_000, daily_requests: 5_000_000, ..Settings::default() },
+        settings: Settings {
+            // A real org may be silent for 270 s; nobody wants to wait for that in a demonstration.
+            keep_alive_ms: 1_000,
+            daily_requests: 5_000_000,
+            // The dates of last activities move without an event, so that only `verify --repair` brings them: what is
+            // shown here is following alone.
+            activities_move_dates: false,
+            ..Settings::default()
+        },
         dir: Some(org_dir),
         ..Config::default()
     })
