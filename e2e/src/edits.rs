@@ -94,24 +94,24 @@ impl Editor {
     /// A change of every field that can be changed in some records of each object.
     pub fn sweep(&mut self, records: usize) {
         for name in self.objects.clone() {
-            self.write(false, |editor, org| {
-                let Some((object, facts)) = org.schema.find(&name).map(|(id, o)| (id, o.clone())) else {
-                    return Vec::new();
-                };
-                let Some(table) = org.store.table(object) else { return Vec::new() };
-                let ids: Vec<RecordId> = table.live_rows().map(|(id, _)| id).take(records).collect();
-                let mut writes = Vec::new();
-                for id in ids {
-                    // One field at a time: one that is refused must not hide the others.
-                    for field in facts.fields.iter().filter(|f| editable(f, false)) {
-                        if let Some(value) = editor.value(org, field) {
-                            let fields = vec![(field.name.clone(), Input::Json(value))];
-                            writes.push(Write::Update { object, id, fields });
-                        }
-                    }
-                }
-                writes
-            });
+            let fields: Vec<_> = {
+                let org = self.state.org.read();
+                let Some((_, facts)) = org.schema.find(&name) else { continue };
+                facts.fields.iter().filter(|f| editable(f, false)).cloned().collect()
+            };
+            // One field at a time: one that is refused must not hide the others, and a request may name a record once.
+            for field in fields {
+                self.write(false, |editor, org| {
+                    let Some((object, _)) = org.schema.find(&name) else { return Vec::new() };
+                    let Some(table) = org.store.table(object) else { return Vec::new() };
+                    let ids: Vec<RecordId> = table.live_rows().map(|(id, _)| id).take(records).collect();
+                    let update = |id| {
+                        let fields = vec![(field.name.clone(), Input::Json(editor.value(org, &field)?))];
+                        Some(Write::Update { object, id, fields })
+                    };
+                    ids.into_iter().filter_map(update).collect()
+                });
+            }
         }
     }
 
