@@ -38,6 +38,7 @@ mod call;
 mod client;
 mod config;
 mod describe;
+pub mod environment;
 mod error;
 pub mod events;
 mod identity;

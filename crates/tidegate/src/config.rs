@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 use serde::Deserialize;
-use tidegate_client::{Client, ClientConfig, Credentials, OrgLogin};
+use tidegate_client::{Client, ClientConfig, Credentials, OrgLogin, environment as env_vars};
 
 use crate::failure::Failure;
 
@@ -73,32 +73,6 @@ pub(crate) struct Sync {
     pub(crate) objects: Vec<String>,
 }
 
-/// Every environment variable that is read here. (`--config`, `--org` and `--to` name theirs in the help text.)
-pub(crate) mod env_vars {
-    /// My Domain URL.
-    pub(crate) const LOGIN_URL: &str = "TIDEGATE_LOGIN_URL";
-    /// Consumer key.
-    pub(crate) const CLIENT_ID: &str = "TIDEGATE_CLIENT_ID";
-    /// Username, for JWT bearer.
-    pub(crate) const USERNAME: &str = "TIDEGATE_USERNAME";
-    /// PEM file, for JWT bearer.
-    pub(crate) const PRIVATE_KEY_FILE: &str = "TIDEGATE_PRIVATE_KEY_FILE";
-    /// Passphrase of an encrypted key.
-    pub(crate) const PRIVATE_KEY_PASSPHRASE: &str = "TIDEGATE_PRIVATE_KEY_PASSPHRASE";
-    /// Consumer secret, for client credentials.
-    pub(crate) const CLIENT_SECRET: &str = "TIDEGATE_CLIENT_SECRET";
-    /// With an access token: the org's URL.
-    pub(crate) const INSTANCE_URL: &str = "TIDEGATE_INSTANCE_URL";
-    /// A token or session id that somebody else obtained.
-    pub(crate) const ACCESS_TOKEN: &str = "TIDEGATE_ACCESS_TOKEN";
-    /// PEM file of a private certificate authority.
-    pub(crate) const CA_FILE: &str = "TIDEGATE_CA_FILE";
-    /// `host:port` of the Pub/Sub API.
-    pub(crate) const PUBSUB_ENDPOINT: &str = "TIDEGATE_PUBSUB_ENDPOINT";
-    /// API version, such as `66.0`.
-    pub(crate) const API_VERSION: &str = "TIDEGATE_API_VERSION";
-}
-
 impl Config {
     /// Reads the named file, or the first one that exists of the usual places. No file is an empty configuration.
     pub(crate) fn load(named: Option<&Path>) -> Result<Self, Failure> {
@@ -146,7 +120,7 @@ impl Config {
             env::var_os(env_vars::LOGIN_URL).is_some() || env::var_os(env_vars::INSTANCE_URL).is_some();
         match name.or(self.sync.org.as_deref().filter(|_| !from_environment)) {
             Some(name) => self.named(name),
-            None if from_environment => environment(),
+            None if from_environment => Ok(ClientConfig::from_env()?),
             None => match (&self.default_org, self.orgs.len()) {
                 (Some(name), _) => self.named(name),
                 (None, 1) => self.named(self.orgs.keys().next().map_or("", String::as_str)),
@@ -230,52 +204,6 @@ impl Config {
         }
         Ok(config)
     }
-}
-
-/// An org that needs no file.
-fn environment() -> Result<ClientConfig, Failure> {
-    let need = |variable: &str| {
-        env::var(variable).map_err(|_| {
-            Failure::usage(format!("{variable} is not set")).hint(format!(
-                "an org from the environment needs {} with {} and either {} and {}, or {}; or {} with {}",
-                env_vars::LOGIN_URL,
-                env_vars::CLIENT_ID,
-                env_vars::USERNAME,
-                env_vars::PRIVATE_KEY_FILE,
-                env_vars::CLIENT_SECRET,
-                env_vars::INSTANCE_URL,
-                env_vars::ACCESS_TOKEN
-            ))
-        })
-    };
-    let login = if let Ok(token) = env::var(env_vars::ACCESS_TOKEN) {
-        OrgLogin::new(&need(env_vars::INSTANCE_URL)?, Credentials::AccessToken { token: token.into() })?
-    } else {
-        let url = need(env_vars::LOGIN_URL)?;
-        let client_id = need(env_vars::CLIENT_ID)?;
-        let credentials = match env::var(env_vars::CLIENT_SECRET) {
-            Ok(secret) if env::var_os(env_vars::PRIVATE_KEY_FILE).is_none() => {
-                Credentials::ClientCredentials { client_id, client_secret: secret.into() }
-            }
-            _ => Credentials::JwtBearer {
-                client_id,
-                username: need(env_vars::USERNAME)?,
-                private_key: read_secret(Path::new(&need(env_vars::PRIVATE_KEY_FILE)?), env_vars::PRIVATE_KEY_FILE)?,
-                passphrase: env::var(env_vars::PRIVATE_KEY_PASSPHRASE).ok().map(Into::into),
-                audience: None,
-            },
-        };
-        OrgLogin::new(&url, credentials)?
-    };
-    let mut config = ClientConfig::new(login);
-    config.ca_file = env::var_os(env_vars::CA_FILE).map(PathBuf::from);
-    if let Ok(endpoint) = env::var(env_vars::PUBSUB_ENDPOINT) {
-        config.pubsub_endpoint = endpoint;
-    }
-    if let Ok(version) = env::var(env_vars::API_VERSION) {
-        config.api_version = Some(version.parse()?);
-    }
-    Ok(config)
 }
 
 /// Reads a file that the key or variable of this name points to.

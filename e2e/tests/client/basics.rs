@@ -1,5 +1,4 @@
-//! The client and the emulator, which share no code, over TLS with a private certificate.
-#![allow(clippy::unwrap_used)]
+//! Sign-in, REST, Bulk API 2.0 and Pub/Sub: the shortest way through each.
 
 use std::time::Duration;
 
@@ -7,42 +6,9 @@ use futures::TryStreamExt;
 use serde_json::json;
 use tidegate_client::bulk::{IngestOperation, IngestResults, IngestSpec, Locator, QueryOperation, Wait};
 use tidegate_client::events::Replay;
-use tidegate_client::{
-    Client, ClientConfig, Create, Credentials, Delete, Error, Get, Limits, OrgLogin, SubscriptionErrorKind, Update,
-    Upsert,
-};
-use tidegate_emulator::server::{Config, Emulator, SeedConfig};
+use tidegate_client::{Create, Delete, Error, Get, Limits, SubscriptionErrorKind, Update, Upsert};
 
-struct World {
-    emulator: Emulator,
-    org: Client,
-    _dir: tempfile::TempDir,
-}
-
-async fn world(contacts: u64) -> World {
-    let seed = Some(SeedConfig { number: 1, contacts });
-    let emulator = Emulator::start(Config { seed, ..Config::default() }).await.unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let ca = dir.path().join("ca.pem");
-    std::fs::write(&ca, emulator.ca_pem()).unwrap();
-    let credentials = emulator.credentials();
-    let login = OrgLogin::new(
-        emulator.tls_url(),
-        Credentials::JwtBearer {
-            client_id: credentials.client_id.clone(),
-            username: credentials.username.clone(),
-            private_key: credentials.private_key_pem.clone().into(),
-            passphrase: None,
-            audience: Some("https://login.salesforce.com".into()),
-        },
-    )
-    .unwrap();
-    let mut config = ClientConfig::new(login);
-    config.ca_file = Some(ca);
-    config.pubsub_endpoint = emulator.pubsub().to_owned();
-    let org = Client::connect(config).await.unwrap();
-    World { emulator, org, _dir: dir }
-}
+use crate::support::world;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rest() {
@@ -171,18 +137,8 @@ async fn events() {
     world.emulator.stop().await.unwrap();
 }
 
-impl World {
-    async fn control(&self, path: &str, body: serde_json::Value) {
-        let url = format!("{}/__emulator/{path}", self.emulator.url());
-        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
-        let answer = http.post(url).json(&body).send().await.unwrap();
-        assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let world = world(500).await;
     let org = &world.org;
     let count = || async { org.query_page("SELECT COUNT() FROM Account").await.unwrap().total_size };
