@@ -2,7 +2,7 @@
 //! retries; the transport adds those.
 
 use bytes::Bytes;
-use http::{Method, Request, header};
+use http::{HeaderName, Method, Request, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 
@@ -30,6 +30,11 @@ pub trait Call {
     /// Whether the transport adds the session's token.
     fn needs_sign_in(&self) -> bool {
         true
+    }
+
+    /// The header that carries the session's token bare, for resources that do not take `Authorization`.
+    fn session_header(&self) -> Option<HeaderName> {
+        None
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 use crate::{
     auth::{Session, Sessions},
     bulk::Bulk,
+    bulk1::Bulk1,
     call::Call,
     config::{ClientConfig, bare},
     describe::{Describe, DescribeGlobal, DescribeObject, DescribeObjects},
@@ -166,6 +167,11 @@ impl Client {
         Bulk::new(self.clone())
     }
 
+    /// Bulk API 1.0, for what 2.0 cannot.
+    pub fn bulk1(&self) -> Bulk1 {
+        Bulk1::new(self.clone())
+    }
+
     /// Pub/Sub: channels, schemas and subscriptions.
     pub fn events(&self) -> Events {
         Events::new(self.clone())
@@ -213,8 +219,19 @@ impl Inner {
         target: String,
         headers: HeaderMap,
     ) -> Result<reqwest::Response, Error> {
-        let outgoing =
-            Outgoing { what, method: http::Method::GET, target, headers, body: Bytes::new(), idempotent: true };
+        self.open_with(what, target, headers, None).await
+    }
+
+    /// As [`Inner::open`], with the token in a header of its own.
+    pub(crate) async fn open_with(
+        &self,
+        what: String,
+        target: String,
+        headers: HeaderMap,
+        session_header: Option<http::HeaderName>,
+    ) -> Result<reqwest::Response, Error> {
+        let (method, body) = (http::Method::GET, Bytes::new());
+        let outgoing = Outgoing { what, method, target, headers, body, idempotent: true, session_header };
         self.transport.open(&outgoing, self.config.login.url(), Some(&self.sessions)).await
     }
 }
@@ -224,6 +241,7 @@ fn outgoing<C: Call>(call: &C, request: http::Request<Bytes>) -> Outgoing {
     Outgoing {
         what: call.what(),
         idempotent: call.is_idempotent(&head.method),
+        session_header: call.session_header(),
         method: head.method,
         target: head.uri.path_and_query().map(|target| target.to_string()).unwrap_or_default(),
         headers: head.headers,

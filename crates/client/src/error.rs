@@ -272,6 +272,10 @@ impl Refusal {
                 || any("INVALID_AUTH_HEADER");
             return if unfit { Refusal::SessionUnfit } else { Refusal::Session };
         }
+        // Bulk API 1.0 says so with a status of 400.
+        if any("InvalidSessionId") {
+            return Refusal::Session;
+        }
         // The identity endpoints answer in plain text.
         if status == 403 && says("Bad_OAuth_Token") {
             return Refusal::Session;

@@ -34,6 +34,7 @@
 
 mod auth;
 pub mod bulk;
+pub mod bulk1;
 mod call;
 mod client;
 mod config;

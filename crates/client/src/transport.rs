@@ -44,6 +44,8 @@ pub(crate) struct Outgoing {
     pub(crate) body: Bytes,
     /// Sent again when the answer was lost.
     pub(crate) idempotent: bool,
+    /// Carries the token instead of `Authorization`.
+    pub(crate) session_header: Option<HeaderName>,
 }
 
 /// What one attempt came to.
@@ -332,10 +334,15 @@ impl Transport {
             .headers(outgoing.headers.clone())
             .header(CALL_OPTIONS, &self.call_options);
         if let Some(session) = session {
-            let mut bearer = HeaderValue::from_str(&format!("Bearer {}", session.token.expose_secret()))
-                .map_err(|_| Error::config("the access token has characters that a header cannot carry"))?;
-            bearer.set_sensitive(true);
-            request = request.header(header::AUTHORIZATION, bearer);
+            let token = session.token.expose_secret();
+            let (name, value) = match &outgoing.session_header {
+                Some(name) => (name.clone(), HeaderValue::from_str(token)),
+                None => (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}"))),
+            };
+            let mut value =
+                value.map_err(|_| Error::config("the access token has characters that a header cannot carry"))?;
+            value.set_sensitive(true);
+            request = request.header(name, value);
         }
         Ok(request)
     }
@@ -513,6 +520,9 @@ pub(crate) fn read_errors(body: &[u8]) -> Vec<ApiError> {
     if let Ok(error) = serde_json::from_slice::<ApiError>(body)
         && !(error.code.is_empty() && error.message.is_empty())
     {
+        return vec![error];
+    }
+    if let Some(error) = crate::bulk1::refusal(body) {
         return vec![error];
     }
     match std::str::from_utf8(body).map(str::trim) {

@@ -28,7 +28,7 @@ pub struct CsvPage {
 
 impl CsvPage {
     /// Reads the header row.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         job: String,
         locator: Option<Locator>,
         rows_expected: Option<u64>,

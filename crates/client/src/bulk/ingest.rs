@@ -38,7 +38,7 @@ pub enum IngestOperation {
 }
 
 impl IngestOperation {
-    fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             IngestOperation::Insert => "insert",
             IngestOperation::Update => "update",
@@ -157,6 +157,18 @@ pub struct IngestJob {
     /// Why the job as a whole failed.
     #[serde(default)]
     pub error_message: Option<String>,
+    /// How often the org began batches of it again.
+    #[serde(default)]
+    pub retries: Option<u64>,
+    /// Milliseconds from start to end, as the org counts them.
+    #[serde(default)]
+    pub total_processing_time: Option<u64>,
+    /// Milliseconds spent on the rows, triggers included.
+    #[serde(default)]
+    pub api_active_processing_time: Option<u64>,
+    /// Milliseconds spent in triggers and other Apex.
+    #[serde(default)]
+    pub apex_processing_time: Option<u64>,
 }
 
 /// The three kinds of result.
@@ -192,7 +204,7 @@ pub struct IngestSummary {
 }
 
 impl IngestSummary {
-    fn of(job: IngestJob) -> IngestSummary {
+    pub(super) fn of(job: IngestJob) -> IngestSummary {
         let processed = job.number_records_processed.unwrap_or(0);
         let failed = job.number_records_failed.unwrap_or(0);
         IngestSummary { job, successful: processed.saturating_sub(failed), failed }

@@ -54,9 +54,18 @@ pub struct QueryJob {
     /// Rows found so far.
     #[serde(default)]
     pub number_records_processed: Option<u64>,
-    /// Why it failed.
+    /// Why it failed. A failed job may give no reason.
     #[serde(default)]
     pub error_message: Option<String>,
+    /// How often the org began it again.
+    #[serde(default)]
+    pub retries: Option<u64>,
+    /// Milliseconds that the org worked on it.
+    #[serde(default)]
+    pub total_processing_time: Option<u64>,
+    /// Whether the object can be cut by primary key, which makes large queries fast.
+    #[serde(default)]
+    pub is_pk_chunking_supported: Option<bool>,
 }
 
 /// A place in a query job's results. Opaque; the empty text is the first page.
@@ -103,6 +112,22 @@ pub struct CreateQueryJob {
     pub operation: QueryOperation,
     /// The query.
     pub query: String,
+    /// What is to stand between columns.
+    pub column_delimiter: ColumnDelimiter,
+    /// How rows are to end.
+    pub line_ending: LineEnding,
+}
+
+impl CreateQueryJob {
+    /// Commas and line feeds.
+    pub fn new(soql: impl Into<String>, operation: QueryOperation) -> CreateQueryJob {
+        CreateQueryJob {
+            operation,
+            query: soql.into(),
+            column_delimiter: ColumnDelimiter::default(),
+            line_ending: LineEnding::default(),
+        }
+    }
 }
 
 impl Call for CreateQueryJob {
@@ -217,8 +242,7 @@ impl ResultPage {
 impl Bulk {
     /// Creates a query job. Sub-selects, aggregates and OFFSET are refused by the org.
     pub async fn create_query_job(&self, soql: &str, operation: QueryOperation) -> Result<QueryJob, Error> {
-        let call = CreateQueryJob { operation, query: soql.to_owned() };
-        self.client.send(&call).await
+        self.client.send(&CreateQueryJob::new(soql, operation)).await
     }
 
     /// A query job as it is now.
@@ -349,10 +373,13 @@ mod tests {
 
     #[test]
     fn creates_a_job() {
-        let call = CreateQueryJob { operation: QueryOperation::QueryAll, query: "SELECT Id FROM Account".into() };
+        let call = CreateQueryJob::new("SELECT Id FROM Account", QueryOperation::QueryAll);
         let request = call.request(ApiVersion::new(66)).unwrap();
         assert_eq!(request.uri(), "/services/data/v66.0/jobs/query");
-        assert_eq!(request.body().as_ref(), br#"{"operation":"queryAll","query":"SELECT Id FROM Account"}"#);
+        assert_eq!(
+            request.body().as_ref(),
+            br#"{"operation":"queryAll","query":"SELECT Id FROM Account","columnDelimiter":"COMMA","lineEnding":"LF"}"#
+        );
         let job = call
             .reply(answer(r#"{ "id":"7505e00000QUERYAA1","operation":"query","object":"Account","state":"UploadComplete","concurrencyMode":"Parallel","contentType":"CSV","apiVersion":66.0,"lineEnding":"LF","columnDelimiter":"COMMA" }"#))
             .unwrap();

@@ -55,6 +55,25 @@ impl CsvRows {
         self.text.get(start..end)
     }
 
+    /// A row, from 0; `None` outside.
+    pub fn row(&self, index: usize) -> Option<RowRef<'_>> {
+        (index < self.len()).then_some(RowRef { rows: self, index })
+    }
+
+    /// The rows behind the first `n`.
+    pub(super) fn without_first(self, n: usize) -> CsvRows {
+        if n == 0 {
+            return self;
+        }
+        let gone = n.saturating_mul(self.width).min(self.ends.len());
+        let start = gone.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0);
+        CsvRows {
+            text: self.text.get(start as usize..).unwrap_or_default().to_owned(),
+            ends: self.ends.iter().skip(gone).map(|end| end - start).collect(),
+            width: self.width,
+        }
+    }
+
     /// The rows in order.
     pub fn iter(&self) -> impl Iterator<Item = RowRef<'_>> {
         (0..self.len()).map(|index| RowRef { rows: self, index })
@@ -344,6 +363,24 @@ mod tests {
         assert_eq!(parser.finish().unwrap(), End::AfterRow);
         rows += parser.take().unwrap().len();
         assert_eq!(rows, 5000);
+    }
+
+    #[test]
+    fn the_first_rows_can_be_left_out() {
+        let mut parser = Parser::new(ColumnDelimiter::Comma);
+        let mut input = Bytes::from_static(b"A,B\n1,x\n2,\n3,zz\n");
+        while parser.read(&mut input).unwrap() == Step::Full {}
+        parser.finish().unwrap();
+        let rows = parser.take().unwrap();
+        for n in 0..5 {
+            let left = rows.clone().without_first(n);
+            assert_eq!(left.len(), 3usize.saturating_sub(n));
+            assert!(
+                left.iter()
+                    .map(|row| row.iter().collect::<Vec<_>>())
+                    .eq(rows.iter().skip(n).map(|row| row.iter().collect::<Vec<_>>()))
+            );
+        }
     }
 
     proptest! {
