@@ -3,4 +3,5 @@
 
 mod basics;
 mod bulk;
+mod cells;
 mod support;
