@@ -51,8 +51,8 @@ mod transport;
 mod version;
 
 pub use auth::{
-    BorrowedToken, DeviceSignIn, SfOrg, SfOrgs, SignedIn, TokenFile, TokenInMemory, TokenSource, TokenStore,
-    WebOptions, WebSignIn, org_address, revoke,
+    BorrowedToken, DeviceSignIn, SecretPlace, SfOrg, SfOrgs, SignedIn, TokenFile, TokenInMemory, TokenSource,
+    TokenStore, WebOptions, WebSignIn, org_address, revoke,
 };
 pub use call::Call;
 pub use client::Client;
