@@ -47,7 +47,11 @@ async fn by_browser_and_revoked() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_who_denies_is_understood() {
     let land = Land::new().await;
-    let options = WebOptions { callback: "http://127.0.0.1:0/back".into(), ..WebOptions::default() };
+    let options = WebOptions {
+        callback: "http://127.0.0.1:0/back".into(),
+        prompt: Some("consent".into()),
+        ..WebOptions::default()
+    };
     let config = land.config(land.refresh(Arc::new(land.token_file())));
     let waiting = WebSignIn::begin(&config, options).await.unwrap();
     let callback = waiting.callback().to_owned();

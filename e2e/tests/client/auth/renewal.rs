@@ -1,7 +1,6 @@
 //! One token per org: renewed by one of those who need it, ahead of its end or when the org says so, in the middle of
 //! anything.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -46,7 +45,8 @@ async fn twenty_who_find_it_dead_sign_in_once() {
     }
     // A token that was given cannot be renewed, and says so.
     let token = Credentials::AccessToken { token: land.given().access_token.clone().into() };
-    let error = Client::connect(land.config(token)).await.unwrap_err();
+    let org = Client::connect(land.config(token)).await.unwrap();
+    let error = query(&org).await.unwrap_err();
     assert!(error.hint().unwrap().contains("get a new token"), "{error}");
 }
 
@@ -153,6 +153,4 @@ async fn inside_a_subscription() {
         // The next round begins with a dead token on both sides.
         land.expire_tokens().await;
     }
-    let org = Arc::new(org);
-    assert!(query(&org).await.unwrap() > 0);
 }
