@@ -1,11 +1,16 @@
 //! What a caller decides before the first request: which org, how to sign in, how patient to be.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use url::{Host, Url};
 
-use crate::{error::Error, retry::RetryPolicy, version::ApiVersion};
+use crate::{
+    auth::{TokenSource, TokenStore, org_address},
+    error::Error,
+    retry::RetryPolicy,
+    version::ApiVersion,
+};
 
 /// How to prove who we are. Secrets print as `[REDACTED]`.
 #[derive(Clone, Debug)]
@@ -31,7 +36,35 @@ pub enum Credentials {
         /// The app's consumer secret.
         client_secret: SecretString,
     },
-    /// A token that somebody else obtained. It cannot be renewed.
+    /// OAuth refresh token, as a person's sign-in by browser or by device gives it ([`crate::WebSignIn`],
+    /// [`crate::DeviceSignIn`]).
+    RefreshToken {
+        /// The consumer key of the app that the token was given to.
+        client_id: String,
+        /// The app's consumer secret, where the app demands it for refreshing.
+        client_secret: Option<SecretString>,
+        /// Where the token is kept, and where a rotated one is stored before the new access token is used.
+        tokens: Arc<dyn TokenStore>,
+    },
+    /// OAuth username-password. Salesforce is retiring it: it is off in orgs made since Summer '23, External Client Apps
+    /// do not offer it, and it is announced to end for existing connected apps with Winter '27. Each sign-in logs a
+    /// warning.
+    Password {
+        /// The app's consumer key.
+        client_id: String,
+        /// The app's consumer secret.
+        client_secret: Option<SecretString>,
+        /// The Salesforce username.
+        username: String,
+        /// The password with the security token behind it; without one where the org trusts this network.
+        password: SecretString,
+    },
+    /// Access tokens that another program keeps fresh.
+    Borrowed {
+        /// The program. The login URL says nothing then; each token comes with its own.
+        source: Arc<dyn TokenSource>,
+    },
+    /// A token that somebody else obtained: an OAuth access token, or a session id. It cannot be renewed.
     AccessToken {
         /// The token or session id.
         token: SecretString,
@@ -46,13 +79,13 @@ pub struct OrgLogin {
 }
 
 impl OrgLogin {
-    /// `url` is the org's My Domain address (or `https://login.salesforce.com` for JWT bearer); with
-    /// [`Credentials::AccessToken`] it is the instance URL.
+    /// `address` is the org's My Domain (`acme`, `acme--uat`), its URL, or `production` or `sandbox` where the flow works
+    /// on the shared hosts; with [`Credentials::AccessToken`] it is the instance URL. See [`org_address`].
     ///
     /// # Errors
-    /// [`Error::InsecureUrl`] for `http` to anything but this machine, [`Error::Config`] for what is no URL.
-    pub fn new(url: &str, credentials: Credentials) -> Result<OrgLogin, Error> {
-        Ok(OrgLogin { url: checked_url(url)?, credentials })
+    /// [`Error::InsecureUrl`] for `http` to anything but this machine, [`Error::Config`] for what is no address.
+    pub fn new(address: &str, credentials: Credentials) -> Result<OrgLogin, Error> {
+        Ok(OrgLogin { url: org_address(address)?, credentials })
     }
 
     /// The address, without path.
@@ -105,9 +138,11 @@ pub struct ClientConfig {
     pub retry: RetryPolicy,
     /// How long to wait for what.
     pub timeouts: Timeouts,
-    /// How long a session is taken to live, as classic tokens do not say. The token is renewed when nine tenths have
-    /// passed, and in any case when the org no longer accepts it. The org's own setting is between 15 minutes and 24
-    /// hours; 2 hours unless changed.
+    /// How long a session is taken to live where its token does not say, as opaque ones do not. The token is renewed when
+    /// nine tenths have passed, and in any case when the org no longer accepts it. An org's own setting is between 15
+    /// minutes and 24 hours, and 2 hours unless changed; the profile and the app may say less. So an hour is assumed: it
+    /// is early for most orgs, which costs a sign-in, and late for few, which costs a refused request. Tokens in JWT form
+    /// say their end, and that counts instead.
     pub session_life: Duration,
     /// Names this program in `User-Agent` and `Sforce-Call-Options`, so that admins find it in their logs, and change
     /// events in their `changeOrigin`.

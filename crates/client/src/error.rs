@@ -60,6 +60,13 @@ pub enum Error {
     /// The org refused to sign us in.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// The org replaced the refresh token, and the new one could not be stored. It is kept in memory, and the next call
+    /// tries to store it again: mend what is wrong before this process ends.
+    #[error("the org gave a new refresh token, and it could not be stored")]
+    TokenNotSaved {
+        /// Why.
+        source: Cause,
+    },
     /// The org refused a request.
     #[error("{what}: {}", refusal(*status, errors))]
     Api {
@@ -212,6 +219,9 @@ impl Error {
             Error::Config { hint, .. } => return hint.clone(),
             Error::InsecureUrl { .. } => "use the https address of the org",
             Error::Auth(auth) => return auth.hint.clone(),
+            Error::TokenNotSaved { .. } => {
+                "make the file writable before this program ends: the old token is spent, and the new one is in its memory only"
+            }
             Error::Api { status, errors, .. } => return api_hint(*status, errors),
             Error::Transport { how, .. } => match how {
                 LostHow::Unreachable => "check the host name, the network, and a proxy (HTTPS_PROXY)",

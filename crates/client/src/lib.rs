@@ -51,6 +51,10 @@ mod tls;
 mod transport;
 mod version;
 
+pub use auth::{
+    BorrowedToken, DeviceSignIn, SecretPlace, SfOrg, SfOrgs, SignedIn, TokenFile, TokenInMemory, TokenSource,
+    TokenStore, WebOptions, WebSignIn, org_address, revoke,
+};
 pub use call::Call;
 pub use client::Client;
 pub use config::{ClientConfig, Credentials, DEFAULT_PUBSUB_ENDPOINT, OrgLogin, Timeouts};

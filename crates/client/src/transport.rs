@@ -54,15 +54,16 @@ enum Attempt {
     Refused { error: Error, refusal: Refusal },
 }
 
-#[derive(Debug)]
+/// Clones share their connections and figures.
+#[derive(Clone, Debug)]
 pub(crate) struct Transport {
     http: reqwest::Client,
     retry: RetryPolicy,
     timeouts: Timeouts,
     call_options: HeaderValue,
-    requests: AtomicU64,
-    usage: RwLock<Option<ApiUsage>>,
-    clock: RwLock<Option<Clock>>,
+    requests: Arc<AtomicU64>,
+    usage: Arc<RwLock<Option<ApiUsage>>>,
+    clock: Arc<RwLock<Option<Clock>>>,
 }
 
 /// The org's time when we last heard it.
@@ -94,9 +95,9 @@ impl Transport {
             retry: config.retry,
             timeouts: config.timeouts,
             call_options,
-            requests: AtomicU64::new(0),
-            usage: RwLock::new(None),
-            clock: RwLock::new(None),
+            requests: Arc::default(),
+            usage: Arc::default(),
+            clock: Arc::default(),
         })
     }
 

@@ -27,6 +27,12 @@ pub(crate) enum Command {
     /// A Salesforce org on this machine, for development and tests.
     #[command(subcommand)]
     Emulator(EmulatorCommand),
+    /// Set up an org: how to sign in, tried and written down.
+    Login(Box<crate::commands::login::LoginArgs>),
+    /// The orgs that are set up: list, show, forget, default.
+    Orgs(crate::commands::orgs::OrgsArgs),
+    /// Find out what would keep work with an org from succeeding.
+    Check(crate::commands::check::CheckArgs),
     /// Copy objects into a database, once.
     Pull(PullArgs),
     /// Copy objects into a database and keep the copy current.
@@ -43,6 +49,10 @@ pub(crate) enum Command {
     Limits(LimitsArgs),
     /// Check SOQL text without an org.
     Lint(LintArgs),
+    /// Print a completion script for a shell.
+    Completions(crate::commands::completions::CompletionsArgs),
+    /// Write the manual pages.
+    Man(crate::commands::man::ManArgs),
 }
 
 /// Which org.

@@ -3,13 +3,18 @@
 //! Flags over environment over file. Unknown keys are refused with a suggestion. Secrets come from files or the
 //! environment, and are held in a type that prints nothing.
 
+pub(crate) mod edit;
+mod org;
+mod secret;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
 use serde::Deserialize;
-use tidegate_client::{Client, ClientConfig, Credentials, OrgLogin, environment as env_vars};
+use tidegate_client::{Client, ClientConfig, environment as env_vars};
+
+pub(crate) use org::{Flow, Org, Secret as OrgSecret};
 
 use crate::failure::Failure;
 
@@ -26,39 +31,6 @@ pub(crate) struct Config {
     /// The file itself: paths in it are relative to its folder.
     #[serde(skip)]
     path: PathBuf,
-}
-
-/// How to sign in to an org.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Org {
-    /// My Domain URL.
-    login_url: String,
-    flow: Option<Flow>,
-    client_id: Option<String>,
-    username: Option<String>,
-    /// PEM, PKCS #8 or PKCS #1.
-    private_key_file: Option<PathBuf>,
-    /// For an encrypted key.
-    passphrase_file: Option<PathBuf>,
-    client_secret_file: Option<PathBuf>,
-    access_token_file: Option<PathBuf>,
-    /// Audience of the JWT, where it is not the login URL.
-    audience: Option<String>,
-    /// PEM file of a private certificate authority.
-    ca_file: Option<PathBuf>,
-    /// Such as `66.0`.
-    api_version: Option<String>,
-    /// `host:port` of the Pub/Sub API.
-    pubsub_endpoint: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Flow {
-    Jwt,
-    ClientCredentials,
-    Token,
 }
 
 /// A pipeline.
@@ -88,6 +60,26 @@ impl Config {
         Self::parse(&text, &path)
     }
 
+    /// As [`Config::load`], for a command that writes: a file that does not exist yet is an empty one at the place where
+    /// it will be, which is the user's own configuration folder unless another is named.
+    pub(crate) fn load_or_new(named: Option<&Path>) -> Result<Self, Failure> {
+        if let Some(path) = named
+            && !path.exists()
+        {
+            return Ok(Self { path: path.to_owned(), ..Self::default() });
+        }
+        let mut config = Self::load(named)?;
+        if config.path.as_os_str().is_empty() {
+            config.path = usual_places().pop().unwrap_or_default();
+        }
+        Ok(config)
+    }
+
+    /// The file, where there is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        Some(self.path.as_path()).filter(|path| !path.as_os_str().is_empty())
+    }
+
     fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
         let mut config: Self = toml::from_str(text).map_err(|error| {
             // TOML's own rendering shows the line, which may hold a secret that somebody put there.
@@ -106,33 +98,44 @@ impl Config {
     }
 
     /// A path of the file, seen from here.
-    fn beside(&self, file: &Path) -> PathBuf {
+    pub(crate) fn beside(&self, file: &Path) -> PathBuf {
         self.path.parent().map_or_else(|| file.to_owned(), |folder| folder.join(file))
     }
 
     /// Signs in to the org of this name, to the default one, or to the one that the environment describes.
     pub(crate) async fn connect(&self, name: Option<&str>) -> Result<Client, Failure> {
-        Ok(Client::connect(self.client_config(name)?).await?)
+        let config = self.client_config(name)?;
+        if let Some(warning) = retiring(&config) {
+            crate::output::say(format!("warning: {warning}"));
+        }
+        Ok(Client::connect(config).await?)
+    }
+
+    /// The name of the org that is meant: what was typed, the pipeline's, the default, or the only one. `None` where the
+    /// environment describes it, or where nothing says which.
+    pub(crate) fn meant<'a>(&'a self, name: Option<&'a str>) -> Option<&'a str> {
+        let only = || self.orgs.keys().next().filter(|_| self.orgs.len() == 1).map(String::as_str);
+        name.or_else(|| {
+            if from_environment() {
+                return None;
+            }
+            self.sync.org.as_deref().or(self.default_org.as_deref()).or_else(only)
+        })
     }
 
     pub(crate) fn client_config(&self, name: Option<&str>) -> Result<ClientConfig, Failure> {
-        let from_environment =
-            env::var_os(env_vars::LOGIN_URL).is_some() || env::var_os(env_vars::INSTANCE_URL).is_some();
-        match name.or(self.sync.org.as_deref().filter(|_| !from_environment)) {
-            Some(name) => self.named(name),
-            None if from_environment => Ok(ClientConfig::from_env()?),
-            None => match (&self.default_org, self.orgs.len()) {
-                (Some(name), _) => self.named(name),
-                (None, 1) => self.named(self.orgs.keys().next().map_or("", String::as_str)),
-                (None, 0) => Err(Failure::usage("no org is configured").hint(format!(
-                    "describe one in tidegate.toml under [orgs.NAME], or set {}, {}, {} and {}; \
-                     `tidegate demo` needs no org",
+        match self.meant(name) {
+            Some(name) => self.org(name)?.client_config(name, self),
+            None if from_environment() => Ok(ClientConfig::from_env()?),
+            None => match self.orgs.len() {
+                0 => Err(Failure::usage("no org is configured").hint(format!(
+                    "`tidegate login NAME` sets one up; or set {}, {}, {} and {}; `tidegate demo` needs no org",
                     env_vars::LOGIN_URL,
                     env_vars::CLIENT_ID,
                     env_vars::USERNAME,
                     env_vars::PRIVATE_KEY_FILE
                 ))),
-                (None, _) => Err(Failure::usage("several orgs are configured, and none is named").hint(format!(
+                _ => Err(Failure::usage("several orgs are configured, and none is named").hint(format!(
                     "name one with --org, or set default_org; there are {}",
                     self.orgs.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
                 ))),
@@ -140,80 +143,32 @@ impl Config {
         }
     }
 
-    fn named(&self, name: &str) -> Result<ClientConfig, Failure> {
+    /// The description of an org; an unknown name is refused with the one that was probably meant.
+    pub(crate) fn org(&self, name: &str) -> Result<&Org, Failure> {
         let Some(org) = self.orgs.get(name) else {
             let known: Vec<&str> = self.orgs.keys().map(String::as_str).collect();
             let failure = Failure::usage(format!("no org is called `{name}`"));
             return Err(match closest(name, &known) {
                 Some(near) => failure.hint(format!("did you mean `{near}`?")),
-                None if known.is_empty() => failure.hint("describe it in tidegate.toml under [orgs.NAME]"),
+                None if known.is_empty() => failure.hint(format!("`tidegate login {name}` sets it up")),
                 None => failure.hint(format!("there are {}", known.join(", "))),
             });
         };
-        self.org_config(name, org)
-    }
-
-    fn org_config(&self, name: &str, org: &Org) -> Result<ClientConfig, Failure> {
-        let lacks = |key: &str| {
-            Failure::usage(format!("org `{name}` needs `{key}`"))
-                .hint(format!("add it under [orgs.{name}] in {}", self.path.display()))
-        };
-        let need = |value: &Option<String>, key: &str| value.clone().ok_or_else(|| lacks(key));
-        let secret = |file: &Option<PathBuf>, key: &str, variable: &str| -> Result<SecretString, Failure> {
-            match (file, env::var(variable)) {
-                (_, Ok(value)) => Ok(value.into()),
-                (Some(file), _) => read_secret(&self.beside(file), key),
-                (None, _) => Err(lacks(key).hint(format!("add it under [orgs.{name}], or set {variable}"))),
-            }
-        };
-        let flow = org.flow.unwrap_or(match () {
-            () if org.access_token_file.is_some() => Flow::Token,
-            () if org.client_secret_file.is_some() => Flow::ClientCredentials,
-            () => Flow::Jwt,
-        });
-        let credentials = match flow {
-            Flow::Jwt => Credentials::JwtBearer {
-                client_id: need(&org.client_id, "client_id")?,
-                username: need(&org.username, "username")?,
-                private_key: match &org.private_key_file {
-                    Some(file) => read_secret(&self.beside(file), "private_key_file")?,
-                    None => return Err(lacks("private_key_file")),
-                },
-                passphrase: match (env::var(env_vars::PRIVATE_KEY_PASSPHRASE), &org.passphrase_file) {
-                    (Ok(passphrase), _) => Some(passphrase.into()),
-                    (_, Some(file)) => Some(read_secret(&self.beside(file), "passphrase_file")?),
-                    _ => None,
-                },
-                audience: org.audience.clone(),
-            },
-            Flow::ClientCredentials => Credentials::ClientCredentials {
-                client_id: need(&org.client_id, "client_id")?,
-                client_secret: secret(&org.client_secret_file, "client_secret_file", env_vars::CLIENT_SECRET)?,
-            },
-            Flow::Token => Credentials::AccessToken {
-                token: secret(&org.access_token_file, "access_token_file", env_vars::ACCESS_TOKEN)?,
-            },
-        };
-        let mut config = ClientConfig::new(OrgLogin::new(&org.login_url, credentials)?);
-        config.ca_file = org.ca_file.as_ref().map(|file| self.beside(file));
-        if let Some(version) = &org.api_version {
-            config.api_version = Some(version.parse()?);
-        }
-        if let Some(endpoint) = &org.pubsub_endpoint {
-            config.pubsub_endpoint.clone_from(endpoint);
-        }
-        Ok(config)
+        Ok(org)
     }
 }
 
-/// Reads a file that the key or variable of this name points to.
-fn read_secret(path: &Path, named_by: &str) -> Result<SecretString, Failure> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned().into()),
-        Err(error) => Err(Failure::usage(format!("cannot read {}", path.display()))
-            .with_cause(&error)
-            .hint(format!("the path comes from {named_by}"))),
-    }
+/// Whether the environment describes an org.
+fn from_environment() -> bool {
+    [env_vars::LOGIN_URL, env_vars::INSTANCE_URL, env_vars::SF_ORG].iter().any(|name| env::var_os(name).is_some())
+}
+
+/// What is said about a way of signing in that Salesforce is about to switch off.
+pub(crate) fn retiring(config: &ClientConfig) -> Option<&'static str> {
+    matches!(config.login.credentials(), tidegate_client::Credentials::Password { .. }).then_some(
+        "signing in by username and password is being retired: off in orgs made since Summer '23, not offered by External \
+         Client Apps, announced to end for existing connected apps with Winter '27; `tidegate login` sets up a JWT instead",
+    )
 }
 
 fn usual_places() -> Vec<PathBuf> {

@@ -78,6 +78,17 @@ impl Failure {
         ExitCode::from(self.exit as u8)
     }
 
+    /// The message and its causes in one line.
+    pub(crate) fn summary(&self) -> String {
+        let all: Vec<&str> = std::iter::once(&self.message).chain(&self.causes).map(String::as_str).collect();
+        crate::output::one_line(&all.join(": "))
+    }
+
+    /// What to do about it, where that is known.
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.

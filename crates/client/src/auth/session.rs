@@ -9,11 +9,11 @@ use std::{
 };
 
 use parking_lot::RwLock;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::{
-    config::{Credentials, OrgLogin},
+    config::{Credentials, OrgLogin, checked_url},
     error::Error,
     transport::Transport,
 };
@@ -21,6 +21,7 @@ use crate::{
 use super::{
     AuthError, Key,
     error::ClockSkew,
+    store::{TokenStore, blocking, not_saved},
     token::{self, Identity, Refused, Token},
 };
 
@@ -33,6 +34,8 @@ pub(crate) struct Session {
     /// Counts the sign-ins, from 1.
     pub(crate) generation: u64,
     since: Instant,
+    /// How long it is taken to live.
+    life: Duration,
 }
 
 /// The one place that signs in.
@@ -45,6 +48,16 @@ pub(crate) struct Sessions {
     /// Held while signing in. Counts the attempts, and keeps the last failure for those who waited for it.
     flight: tokio::sync::Mutex<Flight>,
     attempts: AtomicU64,
+    rotation: Rotation,
+}
+
+/// What a renewal by refresh token leaves behind when its caller goes away.
+#[derive(Clone, Debug, Default)]
+struct Rotation {
+    /// One renewal at a time, even where the caller of the first has gone.
+    turn: Arc<tokio::sync::Mutex<()>>,
+    /// The answer whose refresh token could not be stored: the only copy there is.
+    unsaved: Arc<parking_lot::Mutex<Option<Token>>>,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +81,7 @@ impl Sessions {
             current: RwLock::new(None),
             flight: tokio::sync::Mutex::default(),
             attempts: AtomicU64::new(0),
+            rotation: Rotation::default(),
         })
     }
 
@@ -108,6 +122,7 @@ impl Sessions {
         match outcome {
             Ok(token) => {
                 let session = Arc::new(Session {
+                    life: token.life.unwrap_or(self.life),
                     token: token.access_token,
                     instance_url: token.instance_url,
                     identity: token.identity,
@@ -127,7 +142,7 @@ impl Sessions {
     }
 
     fn is_ageing(&self, session: &Session) -> bool {
-        self.can_renew() && session.since.elapsed() >= self.life.mul_f64(0.9)
+        self.can_renew() && session.since.elapsed() >= session.life.mul_f64(0.9)
     }
 
     fn can_renew(&self) -> bool {
@@ -135,12 +150,39 @@ impl Sessions {
     }
 
     async fn sign_in(&self, transport: &Transport, refused: u64) -> Result<Token, Error> {
-        if let Credentials::AccessToken { token } = self.login.credentials() {
-            return if refused == 0 {
-                Ok(Token { access_token: token.clone(), instance_url: self.login.url().clone(), identity: None })
-            } else {
-                Err(AuthError::token_refused().into())
-            };
+        match self.login.credentials() {
+            Credentials::AccessToken { token } if refused == 0 => {
+                return Ok(given(token.clone(), self.login.url().clone()));
+            }
+            Credentials::AccessToken { .. } => return Err(AuthError::token_refused().into()),
+            Credentials::Borrowed { source } => {
+                let source = source.clone();
+                // A token that only grew old may be given again; one that the org refused may not.
+                let last = self.current.read().clone();
+                let last = last.filter(|session| !self.is_ageing(session)).map(|session| session.token.clone());
+                let borrowed = blocking(move || source.token(last.as_ref())).await?;
+                return Ok(given(borrowed.access_token, checked_url(&borrowed.instance_url)?));
+            }
+            Credentials::RefreshToken { client_id, client_secret, tokens } => {
+                let renewal = refresh(
+                    transport.clone(),
+                    self.login.url().clone(),
+                    client_id.clone(),
+                    client_secret.clone(),
+                    tokens.clone(),
+                    self.rotation.clone(),
+                );
+                // A task of its own: once the org has rotated, the new token must be stored even if whoever asked for
+                // it has stopped waiting.
+                return tokio::spawn(renewal)
+                    .await
+                    .unwrap_or_else(|_| Err(Error::config("the renewal ended in a panic")));
+            }
+            Credentials::Password { username, .. } => tracing::warn!(
+                username,
+                "signing in by username and password: Salesforce is retiring this; change to JWT bearer or client credentials"
+            ),
+            Credentials::JwtBearer { .. } | Credentials::ClientCredentials { .. } => {}
         }
         match self.ask(transport).await {
             // The org's clock differs from ours. Its answer told us by how much, so the second assertion fits.
@@ -166,18 +208,70 @@ impl Sessions {
         if status == 200 {
             return token::read(&body);
         }
-        match serde_json::from_slice::<Refused>(&body) {
-            Ok(refused) if !refused.error.is_empty() => Err(AuthError::new(
-                &refused.error,
-                &refused.error_description,
-                transport.clock_skew().map(
-                    |(ahead, by)| {
-                        if ahead { ClockSkew::Ahead(by) } else { ClockSkew::Behind(by) }
-                    },
-                ),
-            )
-            .into()),
-            _ => Err(Error::Api { what: "signing in".into(), status, errors: vec![], retry_after: None }),
+        Err(refused(transport, status, &body))
+    }
+}
+
+/// Why the token endpoint did not give a token.
+pub(super) fn refused(transport: &Transport, status: u16, body: &[u8]) -> Error {
+    match serde_json::from_slice::<Refused>(body) {
+        Ok(refused) if !refused.error.is_empty() => {
+            let skew = transport.clock_skew().map(|(ahead, by)| match ahead {
+                true => ClockSkew::Ahead(by),
+                false => ClockSkew::Behind(by),
+            });
+            AuthError::new(&refused.error, &refused.error_description, skew).into()
+        }
+        _ => Error::Api { what: "signing in".into(), status, errors: vec![], retry_after: None },
+    }
+}
+
+fn given(access_token: SecretString, instance_url: Url) -> Token {
+    Token { access_token, instance_url, identity: None, refresh_token: None, scope: None, life: None }
+}
+
+/// Renews by refresh token. A rotated one is stored before the new access token is given to anybody.
+async fn refresh(
+    transport: Transport,
+    login: Url,
+    client_id: String,
+    client_secret: Option<SecretString>,
+    tokens: Arc<dyn TokenStore>,
+    rotation: Rotation,
+) -> Result<Token, Error> {
+    let _turn = rotation.turn.lock().await;
+    let waiting = rotation.unsaved.lock().take();
+    if let Some(token) = waiting {
+        return store(token, tokens, &rotation).await;
+    }
+    let locking = tokens.clone();
+    let lock =
+        blocking(move || locking.lock().map_err(|e| Error::config(format!("the refresh token cannot be locked: {e}"))));
+    let _lock = lock.await?;
+    let loading = tokens.clone();
+    let current = blocking(move || loading.load()).await?;
+    let mut url = login;
+    url.set_path("/services/oauth2/token");
+    let form = token::refresh_form(&client_id, client_secret.as_ref(), &current);
+    let (status, body) = transport.post_form(&url, &form).await?;
+    if status != 200 {
+        return Err(refused(&transport, status, &body));
+    }
+    let token = token::read(&body)?;
+    match &token.refresh_token {
+        Some(new) if new.expose_secret() != current.expose_secret() => store(token, tokens, &rotation).await,
+        _ => Ok(token),
+    }
+}
+
+/// Stores the refresh token of an answer; on failure the answer is kept for the next attempt.
+async fn store(token: Token, tokens: Arc<dyn TokenStore>, rotation: &Rotation) -> Result<Token, Error> {
+    let Some(new) = token.refresh_token.clone() else { return Ok(token) };
+    match blocking(move || tokens.save(&new).map_err(not_saved)).await {
+        Ok(()) => Ok(token),
+        Err(error) => {
+            *rotation.unsaved.lock() = Some(token);
+            Err(error)
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The token endpoint: what each way of signing in sends, and what comes back.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::form_urlencoded;
@@ -19,6 +20,11 @@ pub(crate) struct Token {
     pub(crate) instance_url: url::Url,
     /// Org and user from the identity URL, where it came.
     pub(crate) identity: Option<Identity>,
+    /// After a person's sign-in, and after each renewal where the app rotates.
+    pub(crate) refresh_token: Option<SecretString>,
+    pub(crate) scope: Option<String>,
+    /// How long the access token lives, where it says so.
+    pub(crate) life: Option<Duration>,
 }
 
 impl fmt::Debug for Token {
@@ -54,7 +60,16 @@ impl Identity {
 pub(crate) fn form(login: &OrgLogin, key: Option<&Key>, now: jiff::Timestamp) -> Result<Option<SecretString>, Error> {
     let mut form = form_urlencoded::Serializer::new(String::new());
     match login.credentials() {
-        Credentials::AccessToken { .. } => return Ok(None),
+        Credentials::AccessToken { .. } | Credentials::Borrowed { .. } | Credentials::RefreshToken { .. } => {
+            return Ok(None);
+        }
+        Credentials::Password { client_id, client_secret, username, password } => {
+            form.append_pair("grant_type", "password").append_pair("client_id", client_id);
+            if let Some(secret) = client_secret {
+                form.append_pair("client_secret", secret.expose_secret());
+            }
+            form.append_pair("username", username).append_pair("password", password.expose_secret());
+        }
         Credentials::ClientCredentials { client_id, client_secret } => {
             form.append_pair("grant_type", "client_credentials")
                 .append_pair("client_id", client_id)
@@ -73,11 +88,44 @@ pub(crate) fn form(login: &OrgLogin, key: Option<&Key>, now: jiff::Timestamp) ->
     Ok(Some(form.finish().into()))
 }
 
+/// The form of a renewal. It names no scope: that breaks some set-ups.
+pub(crate) fn refresh_form(client_id: &str, secret: Option<&SecretString>, token: &SecretString) -> SecretString {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "refresh_token")
+        .append_pair("refresh_token", token.expose_secret())
+        .append_pair("client_id", client_id);
+    if let Some(secret) = secret {
+        form.append_pair("client_secret", secret.expose_secret());
+    }
+    form.finish().into()
+}
+
 #[derive(Deserialize)]
 struct Reply {
     access_token: String,
     instance_url: String,
     id: Option<String>,
+    refresh_token: Option<String>,
+    scope: Option<String>,
+}
+
+/// The life of an access token in JWT form, by its own claims. Nothing is verified: the org does that. Opaque tokens, which
+/// contain a `!`, do not say.
+fn life(access_token: &str) -> Option<Duration> {
+    #[derive(Deserialize)]
+    struct Claims {
+        exp: u64,
+        iat: Option<u64>,
+        nbf: Option<u64>,
+    }
+    let mut parts = access_token.split('.');
+    let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return None;
+    };
+    let claims: Claims = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
+    // By the org's clock alone, so that ours does not matter. Renewing more than once a minute would be a storm.
+    let seconds = claims.exp.checked_sub(claims.iat.or(claims.nbf)?)?;
+    Some(Duration::from_secs(seconds.clamp(60, 24 * 3600)))
 }
 
 /// Understands a 200 of the token endpoint. The body is never quoted in an error, as it holds the token.
@@ -93,7 +141,10 @@ pub(crate) fn read(body: &[u8]) -> Result<Token, Error> {
         )
     })?;
     Ok(Token {
+        life: life(&reply.access_token),
         access_token: reply.access_token.into(),
+        refresh_token: reply.refresh_token.filter(|token| !token.is_empty()).map(Into::into),
+        scope: reply.scope,
         instance_url: checked_url(&reply.instance_url)?,
         identity: reply.id.as_deref().and_then(Identity::from_url),
     })
@@ -168,11 +219,31 @@ mod tests {
     }
 
     #[test]
+    fn tokens_in_jwt_form_say_how_long_they_live() {
+        let jwt = |claims: &str| format!("eyJ.{}.c2ln", BASE64_URL_SAFE_NO_PAD.encode(claims));
+        assert_eq!(life(&jwt(r#"{"exp":1801800,"iat":1800000}"#)), Some(Duration::from_secs(1800)));
+        assert_eq!(life(&jwt(r#"{"exp":1800001,"nbf":1800000}"#)), Some(Duration::from_secs(60)));
+        for token in ["00Dxx!AR8.x_y.z", "a.b.c", "", &jwt(r#"{"exp":5,"iat":9}"#), &jwt(r#"{"exp":5}"#)] {
+            assert_eq!(life(token), None, "{token}");
+        }
+    }
+
+    #[test]
     fn a_bad_answer_does_not_leak_the_token() {
         let error = read(br#"{"access_token":"hush-hush","instance_url":5}"#).unwrap_err();
         assert!(!format!("{error:?} {error}").contains("hush"));
         let error = read(br#"{"access_token":"hush-hush","instance_url":"http://evil.example"}"#).unwrap_err();
         assert!(matches!(error, Error::InsecureUrl { .. }));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_answer_is_read(body in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200), text in ".{0,80}") {
+            let _ = read(&body);
+            let _ = life(&text);
+            let _ = Identity::from_url(&text);
+            let _ = serde_json::from_slice::<Refused>(&body);
+        }
     }
 
     #[test]

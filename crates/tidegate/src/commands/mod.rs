@@ -1,10 +1,15 @@
 //! One verb, one file.
 
+pub(crate) mod check;
+pub(crate) mod completions;
 mod demo;
 mod describe;
 mod emulator;
 mod limits;
 mod lint;
+pub(crate) mod login;
+pub(crate) mod man;
+pub(crate) mod orgs;
 mod query;
 mod replica;
 mod status;
@@ -37,6 +42,11 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Describe(args) => describe::run(&config()?, args).await,
         Command::Limits(args) => limits::run(&config()?, args).await,
         Command::Lint(args) => lint::run(args),
+        Command::Login(login) => login::run(args.config.as_deref(), *login).await,
+        Command::Orgs(orgs) => orgs::run(args.config.as_deref(), orgs).await,
+        Command::Check(check) => check::run(args.config.as_deref(), check).await,
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }
 
