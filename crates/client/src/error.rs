@@ -397,6 +397,15 @@ fn api_hint(status: u16, errors: &[ApiError]) -> Option<String> {
         }
         Refusal::Maintenance => "the org is under maintenance; try again in some minutes",
         Refusal::Transient => "the org is busy; try again in some minutes",
+        Refusal::Final if errors.iter().any(|e| e.message.starts_with("Foreign key external ID")) => {
+            "no parent has this key: make the parent first, or check the key's value"
+        }
+        Refusal::Final if code("DUPLICATE_EXTERNAL_ID") => {
+            "several records have this key: make it unique, or name the record by its id"
+        }
+        Refusal::Final if code("DUPLICATES_DETECTED") => {
+            "a duplicate rule found a record like this; the header Sforce-Duplicate-Rule-Header: allowSave=true saves it all the same, where the rule only alerts"
+        }
         Refusal::Final if code("INVALID_FIELD") => {
             "check the name, and that field-level security lets this user see the field"
         }

@@ -65,7 +65,7 @@ impl Failure {
     /// Several faults of what was typed, told at once: each with its hint.
     pub(crate) fn several(message: impl Into<String>, faults: Vec<Self>) -> Self {
         let told = |fault: Self| match fault.hint {
-            Some(hint) => format!("{} ({hint})", fault.message),
+            Some(hint) => format!("{}; {hint}", fault.message),
             None => fault.message,
         };
         Self { causes: faults.into_iter().map(told).collect(), ..Self::usage(message) }

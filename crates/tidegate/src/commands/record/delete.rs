@@ -7,8 +7,8 @@ use serde_json::json;
 use tidegate_client::Delete;
 use tidegate_client::rest::DeleteBy;
 
-use super::super::{describe::describe, print_json, writing};
-use super::{Named, explained, key_field};
+use super::super::{print_json, writing};
+use super::{Named, explained};
 use crate::args::OrgArg;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -55,11 +55,7 @@ pub(crate) async fn run(config: &Config, args: DeleteArgs) -> Result<ExitCode, F
         Named::By { field, value } => client.send(&DeleteBy::new(object, field, value)).await,
     };
     if let Err(error) = outcome {
-        let missing = error.has_code("NOT_FOUND");
-        if let (Named::By { field, .. }, true) = (&named, missing) {
-            key_field(&describe(&client, object).await?, field)?;
-        }
-        return Err(explained(&client, object, error).await);
+        return Err(explained(&client, object, Some(&named), &[], error).await);
     }
     if args.json {
         print_json(&json!({ "record": args.record, "result": "deleted" }))?;

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 use tidegate_client::rest::GetBy;
-use tidegate_client::{Error, Get, Record};
+use tidegate_client::{Get, Record};
 
-use super::super::{describe::describe, print_json, writing};
-use super::{Named, explained, key_field, unknown_field};
+use super::super::{print_json, writing};
+use super::{Named, explained};
 use crate::args::OrgArg;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -43,7 +43,7 @@ pub(crate) async fn run(config: &Config, args: GetArgs) -> Result<ExitCode, Fail
     };
     let record = match outcome {
         Ok(record) => record,
-        Err(error) => return Err(why(&client, object, &named, &fields, error).await),
+        Err(error) => return Err(explained(&client, object, Some(&named), &fields, error).await),
     };
     if args.json {
         let mut record = record;
@@ -53,37 +53,6 @@ pub(crate) async fn run(config: &Config, args: GetArgs) -> Result<ExitCode, Fail
         print_record(&record, &fields)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Where the org says only "not found" or "no such column", finds out what is not there.
-async fn why(
-    client: &tidegate_client::Client,
-    object: &str,
-    named: &Named,
-    fields: &[String],
-    error: Error,
-) -> Failure {
-    if error.status() != Some(404) && !error.has_code("INVALID_FIELD") {
-        return explained(client, object, error).await;
-    }
-    let describe = match describe(client, object).await {
-        Ok(describe) => describe,
-        Err(failure) => return failure,
-    };
-    if let Some(unknown) = fields.iter().find(|field| describe.field(field).is_none()) {
-        return unknown_field(&describe, unknown);
-    }
-    if error.has_code("NOT_FOUND") {
-        return match named {
-            Named::Id(id) => Failure::failed(format!("there is no {} with the id {id}", describe.name))
-                .hint("the id may be of another object, or this user may not see the record"),
-            Named::By { field, value } => match key_field(&describe, field) {
-                Ok(field) => Failure::failed(format!("there is no {} whose {field} is `{value}`", describe.name)),
-                Err(failure) => failure,
-            },
-        };
-    }
-    Failure::from(error)
 }
 
 /// Field and value, a line each; without fields named, empty ones are left out.

@@ -72,17 +72,30 @@ fn unknown_field(describe: &Describe, name: &str) -> Failure {
     })
 }
 
-/// The error of a call on a record in words. Where the org says only that something is not there, this tells what.
-async fn explained(client: &Client, object: &str, error: Error) -> Failure {
-    if error.status() == Some(404)
-        && let Err(failure) = super::describe::describe(client, object).await
-    {
-        return failure;
+/// The error of a call on a record in words. Where the org says only that something is not there, this finds out what.
+async fn explained(client: &Client, object: &str, named: Option<&Named>, fields: &[String], error: Error) -> Failure {
+    if error.is_outcome_unknown() {
+        return Failure::from(error)
+            .hint("whether it was done is unknown, as the answer was lost: look before you try again");
     }
-    let unknown = error.is_outcome_unknown();
-    let failure = Failure::from(error);
-    if unknown {
-        return failure.hint("whether it was done is unknown, as the answer was lost: look before you try again");
+    let missing = error.status() == Some(404) && error.has_code("NOT_FOUND");
+    if !missing && !error.has_code("INVALID_FIELD") {
+        return Failure::from(error);
     }
-    failure
+    let describe = match super::describe::describe(client, object).await {
+        Ok(describe) => describe,
+        Err(failure) => return failure,
+    };
+    if let Some(unknown) = fields.iter().find(|field| describe.field(field).is_none()) {
+        return unknown_field(&describe, unknown);
+    }
+    match named {
+        Some(Named::Id(id)) if missing => Failure::failed(format!("there is no {} with the id {id}", describe.name))
+            .hint("the id may be of another object, or this user may not see the record"),
+        Some(Named::By { field, value }) if missing => match key_field(&describe, field) {
+            Ok(field) => Failure::failed(format!("there is no {} whose {field} is `{value}`", describe.name)),
+            Err(failure) => failure,
+        },
+        _ => Failure::from(error),
+    }
 }

@@ -8,6 +8,7 @@ use tidegate_client::{Client, Describe, DescribeField, Record};
 use super::{is_id, unknown_field};
 use crate::config::closest;
 use crate::failure::Failure;
+use crate::output::{counted, say};
 
 /// What the fields are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +83,9 @@ pub(super) async fn typed(
         }
         match value_of(field, text) {
             Ok(value) => {
+                if let Some(near) = unlisted(field, text) {
+                    say(format!("note: `{text}` is not in the list of {}; did you mean `{near}`?", field.name));
+                }
                 typed.record.insert(field.name.clone(), value);
             }
             Err(words) => faults.push(Failure::usage(format!("{}: {words}", field.name))),
@@ -185,7 +189,7 @@ async fn parent(
         (None, [only]) => only.clone(),
         (None, targets) => {
             return Err(Failure::usage(format!("`{way}` leads to several kinds of object"))
-                .hint(format!("say which: {way}:{}.{key}={text}", targets.first().map_or("OBJECT", String::as_str))));
+                .hint(format!("say which: {way}:{}.{key}={text}", likeliest(targets))));
         }
     };
     let there = super::super::describe::describe(client, &target).await?;
@@ -198,6 +202,14 @@ async fn parent(
     }
     named.insert(key, value);
     Ok((way, Value::Object(named)))
+}
+
+/// Owners are users far more often than queues.
+fn likeliest(targets: &[String]) -> &str {
+    match targets.iter().find(|target| *target == "User").or(targets.first()) {
+        Some(target) => target,
+        None => "OBJECT",
+    }
 }
 
 /// A word as a value of the field's type; nothing is null. What is wrong is said in words.
@@ -257,13 +269,27 @@ pub(super) fn value_of(field: &DescribeField, text: &str) -> Result<Value, Strin
     }
 }
 
-/// A number with all its digits.
+/// A value that an open picklist accepts but does not list, where one that it lists is near.
+fn unlisted<'a>(field: &'a DescribeField, text: &str) -> Option<&'a str> {
+    if field.kind != "picklist" || field.restricted_picklist {
+        return None;
+    }
+    let known: Vec<&str> = field.picklist_values.iter().map(|value| value.value.as_str()).collect();
+    closest(text, &known).filter(|near| !near.eq_ignore_ascii_case(text))
+}
+
+/// A number with all its digits. Digits that the field does not keep would be rounded away in silence.
 fn number(field: &DescribeField, text: &str) -> Result<Value, String> {
     let number = serde_json::from_str::<Number>(text)
         .map_err(|_| format!("`{text}` is no number: write it like 1234.5, without separators of thousands"))?;
     let digits = text.trim_start_matches('-').split(['.', 'e', 'E']).next().unwrap_or_default().len() as u32;
     if field.precision > 0 && digits > field.precision.saturating_sub(field.scale) && !text.contains(['e', 'E']) {
-        return Err(format!("{digits} digits before the point, and it takes {}", field.precision - field.scale));
+        let most = field.precision.saturating_sub(field.scale);
+        return Err(format!("{} before the point, and it takes {most}", counted(digits.into(), "digit")));
+    }
+    let after = text.split_once('.').map_or("", |(_, after)| after.trim_end_matches('0'));
+    if field.precision > 0 && after.len() > field.scale as usize && !text.contains(['e', 'E']) {
+        return Err(format!("{} after the point, and it keeps {}", counted(after.len() as u64, "digit"), field.scale));
     }
     Ok(Value::Number(number))
 }
@@ -299,6 +325,7 @@ mod tests {
             (&field("boolean"), "TRUE", "true"),
             (&field("int"), "-7", "-7"),
             (&money, "1234567890123456.70", "1234567890123456.70"),
+            (&money, "1.500", "1.500"),
             (&field("date"), "2026-01-31", "\"2026-01-31\""),
             (&field("datetime"), "2026-01-31T09:00:00+01:00", "\"2026-01-31T08:00:00.000Z\""),
             (&field("time"), "09:30", "\"09:30:00.000Z\""),
@@ -316,6 +343,7 @@ mod tests {
             (&money, "1,000"),
             (&money, "12345678901234567"),
             (&money, "NaN"),
+            (&money, "1.005"),
             (&field("date"), "31.01.2026"),
             (&field("date"), "2026-02-30"),
             (&field("datetime"), "2026-01-31T09:00:00"),

@@ -120,7 +120,7 @@ pub(crate) async fn create(config: &Config, args: CreateArgs) -> Result<ExitCode
     };
     match outcome {
         Ok(saved) => done(&saved.id, "created", args.json),
-        Err(error) => Err(unsaved(&client, &describe, error).await),
+        Err(error) => Err(unsaved(&client, &describe, None, error).await),
     }
 }
 
@@ -133,17 +133,17 @@ pub(crate) async fn update(config: &Config, args: UpdateArgs) -> Result<ExitCode
     }
     let typed = args.fields.typed(&client, &describe, Purpose::Update).await?;
     let fields = without_file(typed)?;
-    let outcome = match named {
-        Named::Id(id) => client.send(&Update::new(&describe.name, &id, fields)).await.map(|()| id),
+    let outcome = match &named {
+        Named::Id(id) => client.send(&Update::new(&describe.name, id, fields)).await.map(|()| id.clone()),
         Named::By { field, value } => {
-            let key = key_field(&describe, &field)?;
+            let key = key_field(&describe, field)?;
             let call = Upsert::new(&describe.name, key, value, fields).update_only();
             client.send(&call).await.map(|saved| saved.id)
         }
     };
     match outcome {
         Ok(id) => done(&id, "updated", args.json),
-        Err(error) => Err(unsaved(&client, &describe, error).await),
+        Err(error) => Err(unsaved(&client, &describe, Some(&named), error).await),
     }
 }
 
@@ -169,7 +169,7 @@ pub(crate) async fn upsert(config: &Config, args: UpsertArgs) -> Result<ExitCode
             };
             done(&id, what, args.json)
         }
-        Err(error) => Err(unsaved(&client, &describe, error).await),
+        Err(error) => Err(unsaved(&client, &describe, None, error).await),
     }
 }
 
@@ -180,9 +180,9 @@ fn without_file(typed: Typed) -> Result<Record, Failure> {
     }
 }
 
-async fn unsaved(client: &Client, describe: &Describe, error: Error) -> Failure {
+async fn unsaved(client: &Client, describe: &Describe, named: Option<&Named>, error: Error) -> Failure {
     let unknown = error.is_outcome_unknown();
-    let failure = explained(client, &describe.name, error).await;
+    let failure = explained(client, &describe.name, named, &[], error).await;
     if unknown {
         return failure.hint(
             "whether the record was written is unknown, as the answer was lost: look for it before you try again; \
