@@ -6,7 +6,11 @@ use http::{HeaderName, Method, Request, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 
-use crate::{error::Error, version::ApiVersion};
+use crate::{
+    error::Error,
+    rest::{Headers, IfChanged, Tooling, Unchanged, With, WithHead},
+    version::ApiVersion,
+};
 
 /// One request to an org, and how to understand its answer.
 pub trait Call {
@@ -36,6 +40,50 @@ pub trait Call {
     fn session_header(&self) -> Option<HeaderName> {
         None
     }
+
+    /// Whether a refusal that neither waiting nor signing in again cures comes to [`Call::reply`] as it is, instead of
+    /// becoming an [`Error::Api`]: for resources that refuse in a form of their own.
+    fn takes_refusals(&self) -> bool {
+        false
+    }
+
+    /// What an outcome means when an earlier attempt may have been carried out and its answer was lost: a record that a
+    /// repeated delete finds deleted was deleted by us.
+    fn repeated(&self, outcome: Result<Self::Reply, Error>) -> Result<Self::Reply, Error> {
+        outcome
+    }
+
+    /// The same call with further headers.
+    fn with(self, headers: Headers) -> With<Self>
+    where
+        Self: Sized,
+    {
+        With { call: self, headers }
+    }
+
+    /// The same call on the Tooling API: `/tooling` follows the version in its path.
+    fn tooling(self) -> Tooling<Self>
+    where
+        Self: Sized,
+    {
+        Tooling { call: self }
+    }
+
+    /// The same call, whose reply comes with the answer's status and headers.
+    fn with_head(self) -> WithHead<Self>
+    where
+        Self: Sized,
+    {
+        WithHead { call: self }
+    }
+
+    /// The same call on a condition: the reply is `None` where the org answers that nothing has changed.
+    fn if_changed(self, since: Unchanged) -> IfChanged<Self>
+    where
+        Self: Sized,
+    {
+        IfChanged { call: self, since }
+    }
 }
 
 /// Everything but unreserved characters (RFC 3986) is escaped: values may contain `/`, `+`, `?` and `%`.
@@ -44,6 +92,20 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// Text made safe as one segment of a path or one value of a query.
 pub(crate) fn escape(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+/// A name or value that must be one segment of a path. Nothing, `.` and `..` would lead to another resource.
+pub(crate) fn segment(text: &str) -> Result<String, Error> {
+    match text {
+        "" => Err(Error::config("a name, id or key value is empty")),
+        "." | ".." => Err(Error::config(format!("`{text}` cannot be a name, id or key value in a path"))),
+        text => Ok(escape(text)),
+    }
+}
+
+/// A time as HTTP writes it in headers.
+pub(crate) fn http_date(time: jiff::Timestamp) -> String {
+    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// A `GET` of a path.

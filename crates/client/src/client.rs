@@ -13,13 +13,13 @@ use crate::{
     bulk1::Bulk1,
     call::Call,
     config::{ClientConfig, bare},
-    describe::{Describe, DescribeGlobal, DescribeObject, DescribeObjects},
     error::Error,
     events::Events,
     identity::UserInfo,
     limits::ApiUsage,
     query::{Query, QueryPage, RecordStream, TypedStream},
-    transport::{Outgoing, Transport},
+    rest::DescribeCache,
+    transport::{OpenFailure, Outgoing, Told, Transport},
     version::{ApiVersion, Versions},
 };
 
@@ -38,6 +38,7 @@ pub(crate) struct Inner {
     api: ApiVersion,
     identity: OnceCell<(String, String)>,
     pub(crate) events: OnceCell<crate::events::Channel>,
+    pub(crate) describes: DescribeCache,
 }
 
 impl Client {
@@ -57,6 +58,7 @@ impl Client {
             config,
             identity: OnceCell::new(),
             events: OnceCell::new(),
+            describes: DescribeCache::default(),
         };
         if let Some(identity) = &session.identity {
             inner.identity = OnceCell::new_with(Some((identity.org_id.clone(), identity.user_id.clone())));
@@ -121,27 +123,6 @@ impl Client {
         self.inner.send(call).await
     }
 
-    /// What the org says about an sObject: fields, keys, what the user may do.
-    pub async fn describe(&self, object: &str) -> Result<Describe, Error> {
-        match self.send(&DescribeObject::new(object)).await? {
-            Some(describe) => Ok(describe),
-            None => Err(Error::unexpected(
-                format!("describing {object}"),
-                "not modified, although nothing was said to be known",
-            )),
-        }
-    }
-
-    /// As [`Client::describe`], or `None` when nothing has changed since `since` (see [`Describe::last_modified`]).
-    pub async fn describe_since(&self, object: &str, since: Timestamp) -> Result<Option<Describe>, Error> {
-        self.send(&DescribeObject::new(object).modified_since(since)).await
-    }
-
-    /// The org's sObjects.
-    pub async fn describe_global(&self) -> Result<DescribeGlobal, Error> {
-        self.send(&DescribeObjects).await
-    }
-
     /// The records of a query, page after page as they are read.
     pub fn query(&self, soql: impl Into<String>) -> RecordStream {
         RecordStream::new(self.clone(), Query::new(soql))
@@ -202,14 +183,23 @@ impl Inner {
         let request = call.request(self.api)?;
         let signed = call.needs_sign_in();
         let outgoing = outgoing(call, request);
-        let response = if signed {
-            self.transport.call(&outgoing, self.config.login.url(), Some(&self.sessions)).await?
+        let refusals = call.takes_refusals();
+        let told = if signed {
+            self.transport.tell(&outgoing, self.config.login.url(), Some(&self.sessions), refusals).await
         } else {
             // The list of versions is asked of the instance too: the login host may be a shared one.
             let session = self.session().await?;
-            self.transport.call(&outgoing, &session.instance_url, None).await?
+            Told { outcome: self.transport.call(&outgoing, &session.instance_url, None).await, repeated: false }
         };
-        call.reply(response)
+        let outcome = told.outcome.and_then(|response| call.reply(response));
+        if told.repeated { call.repeated(outcome) } else { outcome }
+    }
+
+    /// Opens the answer to any call as a stream; a refusal comes with the error.
+    pub(crate) async fn open_call<C: Call>(&self, call: &C) -> Result<reqwest::Response, OpenFailure> {
+        let request = call.request(self.api).map_err(|error| OpenFailure { error, answer: None })?;
+        let outgoing = outgoing(call, request);
+        self.transport.open_any(&outgoing, self.config.login.url(), Some(&self.sessions)).await
     }
 
     /// Opens a streamed answer.

@@ -24,6 +24,15 @@ pub struct ApiError {
     pub fields: Vec<String>,
 }
 
+/// A record of several that the org refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// The record's reference id.
+    pub reference: String,
+    /// The org's reasons.
+    pub errors: Vec<ApiError>,
+}
+
 /// How a request or its answer was lost on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LostHow {
@@ -78,6 +87,14 @@ pub enum Error {
         errors: Vec<ApiError>,
         /// How long a `Retry-After` header asked us to wait.
         retry_after: Option<Duration>,
+    },
+    /// The org refused some of the records that were to be written together, so none was.
+    #[error("{what}: {}", rejections(records))]
+    Rejected {
+        /// What was being done.
+        what: String,
+        /// The refused records.
+        records: Vec<Rejection>,
     },
     /// The request or its answer was lost on the way.
     #[error("{what}: {}", lost(*how))]
@@ -202,7 +219,33 @@ impl Error {
 
     /// Whether the org's reasons contain this code, such as `ENTITY_IS_DELETED`.
     pub fn has_code(&self, code: &str) -> bool {
-        matches!(self, Error::Api { errors, .. } if errors.iter().any(|e| e.code == code))
+        match self {
+            Error::Api { errors, .. } => errors.iter().any(|e| e.code == code),
+            Error::Rejected { records, .. } => records.iter().flat_map(|r| &r.errors).any(|e| e.code == code),
+            _ => false,
+        }
+    }
+
+    /// Whether it is unknown if the org did what was asked: the request may have arrived, and its answer was lost. A
+    /// write is not to be repeated then before somebody has looked, unless it is one that may be sent twice.
+    pub fn is_outcome_unknown(&self) -> bool {
+        match self {
+            Error::Transport { how, .. } => !matches!(how, LostHow::Unreachable | LostHow::Untrusted),
+            Error::UploadUnknown { .. } => true,
+            // A server between us and the org gave up waiting, or the org itself failed somewhere.
+            Error::Api { status, errors, .. } => {
+                matches!(status, 408 | 502 | 504)
+                    || (*status == 500 && (errors.is_empty() || self.has_code("UNKNOWN_EXCEPTION")))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it was not done, or undone, only because another part of the same request failed.
+    pub fn is_rolled_back(&self) -> bool {
+        ["PROCESSING_HALTED", "BATCH_PROCESSING_HALTED", "ALL_OR_NONE_OPERATION_ROLLED_BACK"]
+            .iter()
+            .any(|code| self.has_code(code))
     }
 
     /// The HTTP status of a refusal.
@@ -241,6 +284,7 @@ impl Error {
             }
             Error::JobDeadline { .. } => "the job goes on in the org; wait again with its id",
             Error::Subscription(error) => return error.kind.hint().map(str::to_owned),
+            Error::Rejected { .. } => "none of the records was written; put the ones named right and send all again",
             Error::Decode { .. } | Error::Job { .. } => return None,
         };
         Some(words.to_owned())
@@ -328,6 +372,11 @@ fn refusal(status: u16, errors: &[ApiError]) -> String {
         .join("; ")
 }
 
+fn rejections(records: &[Rejection]) -> String {
+    let one = |r: &Rejection| format!("{}: {}", r.reference, refusal(400, &r.errors));
+    records.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
 fn lost(how: LostHow) -> &'static str {
     match how {
         LostHow::Unreachable => "no connection could be made",
@@ -362,6 +411,15 @@ fn api_hint(status: u16, errors: &[ApiError]) -> Option<String> {
         }
         Refusal::Maintenance => "the org is under maintenance; try again in some minutes",
         Refusal::Transient => "the org is busy; try again in some minutes",
+        Refusal::Final if errors.iter().any(|e| e.message.starts_with("Foreign key external ID")) => {
+            "no parent has this key: make the parent first, or check the key's value"
+        }
+        Refusal::Final if code("DUPLICATE_EXTERNAL_ID") => {
+            "several records have this key: make it unique, or name the record by its id"
+        }
+        Refusal::Final if code("DUPLICATES_DETECTED") => {
+            "a duplicate rule found a record like this; the header Sforce-Duplicate-Rule-Header: allowSave=true saves it all the same, where the rule only alerts"
+        }
         Refusal::Final if code("INVALID_FIELD") => {
             "check the name, and that field-level security lets this user see the field"
         }

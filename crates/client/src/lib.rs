@@ -38,14 +38,13 @@ pub mod bulk1;
 mod call;
 mod client;
 mod config;
-mod describe;
 pub mod environment;
 mod error;
 pub mod events;
 mod identity;
 mod limits;
 mod query;
-mod record;
+pub mod rest;
 mod retry;
 mod tls;
 mod transport;
@@ -58,14 +57,13 @@ pub use auth::{
 pub use call::Call;
 pub use client::Client;
 pub use config::{ClientConfig, Credentials, DEFAULT_PUBSUB_ENDPOINT, OrgLogin, Timeouts};
-pub use describe::{
-    ChildRelationship, Describe, DescribeField, DescribeGlobal, DescribeObject, DescribeObjects, PicklistValue,
-    RecordTypeInfo, SObject,
-};
-pub use error::{ApiError, AuthError, Cause, Error, LostHow, SubscriptionError, SubscriptionErrorKind};
+pub use error::{ApiError, AuthError, Cause, Error, LostHow, Rejection, SubscriptionError, SubscriptionErrorKind};
 pub use identity::{UserInfo, UserInfoReply};
 pub use limits::{ApiUsage, Limit, Limits};
 pub use query::{QUERY_URL_BYTES_MAX, Query, QueryMore, QueryPage, Record, RecordStream, TypedStream};
-pub use record::{Create, Delete, Get, Saved, Update, Upsert};
+pub use rest::{
+    ChildRelationship, Create, Delete, Describe, DescribeField, DescribeGlobal, DescribeObject, DescribeObjects, Field,
+    Get, Headers, PicklistValue, RecordTypeInfo, Related, SObject, Saved, Update, Upsert,
+};
 pub use retry::RetryPolicy;
 pub use version::{ApiVersion, VersionInfo, Versions};

@@ -29,7 +29,7 @@ use crate::{
 /// The largest answer that is held in memory at once. Larger results are streamed.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 /// As much of a refusal's body as is read.
-const REFUSAL_BYTES_MAX: usize = 64 << 10;
+const REFUSAL_BYTES_MAX: usize = 1 << 20;
 
 const CALL_OPTIONS: HeaderName = HeaderName::from_static("sforce-call-options");
 const LIMIT_INFO: &str = "sforce-limit-info";
@@ -51,7 +51,26 @@ pub(crate) struct Outgoing {
 /// What one attempt came to.
 enum Attempt {
     Answer(reqwest::Response),
-    Refused { error: Error, refusal: Refusal },
+    /// With the answer itself, where it came whole.
+    Refused {
+        error: Error,
+        refusal: Refusal,
+        answer: Option<http::Response<Bytes>>,
+    },
+}
+
+/// Why no answer could be opened.
+pub(crate) struct OpenFailure {
+    pub(crate) error: Error,
+    /// The refusal, where it came whole.
+    pub(crate) answer: Option<http::Response<Bytes>>,
+}
+
+/// What a request came to, and what is known of the attempts before the last.
+pub(crate) struct Told {
+    pub(crate) outcome: Result<http::Response<Bytes>, Error>,
+    /// An earlier attempt may have been carried out: its answer was lost, and the request was sent again.
+    pub(crate) repeated: bool,
 }
 
 /// Clones share their connections and figures.
@@ -137,12 +156,27 @@ impl Transport {
         base: &Url,
         sessions: Option<&Sessions>,
     ) -> Result<reqwest::Response, Error> {
+        self.open_any(outgoing, base, sessions).await.map_err(|failed| failed.error)
+    }
+
+    /// As [`Transport::open`]; what the org refused for good comes with the error.
+    pub(crate) async fn open_any(
+        &self,
+        outgoing: &Outgoing,
+        base: &Url,
+        sessions: Option<&Sessions>,
+    ) -> Result<reqwest::Response, OpenFailure> {
         let mut turn = Turn::default();
         loop {
             match self.attempt(outgoing, base, sessions, &mut turn).await {
                 Ok(Some(response)) => return Ok(response),
                 Ok(None) => {}
-                Err(error) => self.pause(&mut turn, error, outgoing).await?,
+                Err(error) => {
+                    let answer = turn.answer.take();
+                    if let Err(error) = self.pause(&mut turn, error, outgoing).await {
+                        return Err(OpenFailure { error, answer });
+                    }
+                }
             }
         }
     }
@@ -154,18 +188,34 @@ impl Transport {
         base: &Url,
         sessions: Option<&Sessions>,
     ) -> Result<http::Response<Bytes>, Error> {
+        self.tell(outgoing, base, sessions, false).await.outcome
+    }
+
+    /// As [`Transport::call`], and tells whether an earlier attempt may have been carried out. With `refusals`, what
+    /// the org refuses for good is an answer.
+    pub(crate) async fn tell(
+        &self,
+        outgoing: &Outgoing,
+        base: &Url,
+        sessions: Option<&Sessions>,
+        refusals: bool,
+    ) -> Told {
         let mut turn = Turn::default();
-        loop {
+        let outcome = loop {
             let error = match self.attempt(outgoing, base, sessions, &mut turn).await {
                 Ok(Some(response)) => match self.read(&outgoing.what, response, ANSWER_BYTES_MAX).await {
-                    Ok(answer) => return Ok(answer),
+                    Ok(answer) => break Ok(answer),
                     Err(error) => error,
                 },
                 Ok(None) => continue,
                 Err(error) => error,
             };
-            self.pause(&mut turn, error, outgoing).await?;
-        }
+            let answer = turn.answer.take().filter(|_| refusals);
+            if let Err(error) = self.pause(&mut turn, error, outgoing).await {
+                break answer.map_or(Err(error), Ok);
+            }
+        };
+        Told { outcome, repeated: turn.maybe_done }
     }
 
     /// Posts a form to the token endpoint: status and body of the first answer that is not passing trouble.
@@ -203,7 +253,7 @@ impl Transport {
         }
     }
 
-    /// Sends a body of a stream once, and only once. `Err(Ok(_))` is a refusal, `Err(Err(_))` a lost answer.
+    /// As [`Transport::send_stream`], for answers whose status says all.
     pub(crate) async fn upload(
         &self,
         outgoing: &Outgoing,
@@ -213,6 +263,29 @@ impl Transport {
         length: Option<u64>,
         progress: Arc<RwLock<Instant>>,
     ) -> Result<StatusCode, UploadFailure> {
+        let response = self.send_stream(outgoing, base, session, body, length, progress).await?;
+        Ok(response.status())
+    }
+
+    /// Reads the answer to an upload. One that does not come whole is lost.
+    pub(crate) async fn read_uploaded(
+        &self,
+        what: &str,
+        response: reqwest::Response,
+    ) -> Result<http::Response<Bytes>, UploadFailure> {
+        self.read(what, response, ANSWER_BYTES_MAX).await.map_err(UploadFailure::Unknown)
+    }
+
+    /// Sends a body of a stream once, and only once, and tells refusals from lost answers.
+    pub(crate) async fn send_stream(
+        &self,
+        outgoing: &Outgoing,
+        base: &Url,
+        session: &Session,
+        body: reqwest::Body,
+        length: Option<u64>,
+        progress: Arc<RwLock<Instant>>,
+    ) -> Result<reqwest::Response, UploadFailure> {
         let mut request = self.request(outgoing, base, Some(session)).map_err(UploadFailure::Refused)?.body(body);
         if let Some(length) = length {
             request = request.header(header::CONTENT_LENGTH, length);
@@ -244,7 +317,7 @@ impl Transport {
         self.listen(response.headers());
         let status = response.status();
         if status.is_success() {
-            return Ok(status);
+            return Ok(response);
         }
         let error = match self.refused(&outgoing.what, response).await {
             Attempt::Refused { error, .. } => error,
@@ -282,8 +355,9 @@ impl Transport {
         let response = self.send(&outgoing.what, request).await?;
         match self.refused(&outgoing.what, response).await {
             Attempt::Answer(response) => Ok(Some(response)),
-            Attempt::Refused { error, refusal } => {
+            Attempt::Refused { error, refusal, answer } => {
                 turn.refusal = Some(refusal);
+                turn.answer = answer;
                 match (refusal, sessions, &session) {
                     (Refusal::Session, Some(sessions), Some(session)) if !turn.renewed => {
                         turn.renewed = true;
@@ -307,6 +381,7 @@ impl Transport {
         {
             return Err(error);
         }
+        turn.maybe_done |= !surely_not_done(&error, refusal);
         let mut wait = self.retry.wait(turn.failures, error.retry_after());
         if refusal == Some(Refusal::Concurrency) {
             wait = wait.max(self.retry.concurrency_floor);
@@ -329,11 +404,8 @@ impl Transport {
             // A path such as `//host/…` would lead elsewhere, with our token.
             .filter(|url| url.origin() == base.origin())
             .ok_or_else(|| Error::config(format!("{}: the path is not one of the org", outgoing.what)))?;
-        let mut request = self
-            .http
-            .request(outgoing.method.clone(), url)
-            .headers(outgoing.headers.clone())
-            .header(CALL_OPTIONS, &self.call_options);
+        let mut request =
+            self.http.request(outgoing.method.clone(), url).headers(self.with_our_name(&outgoing.headers));
         if let Some(session) = session {
             let token = session.token.expose_secret();
             let (name, value) = match &outgoing.session_header {
@@ -346,6 +418,21 @@ impl Transport {
             request = request.header(name, value);
         }
         Ok(request)
+    }
+
+    /// Adds our name to the call options, where the call has not set another.
+    fn with_our_name(&self, headers: &HeaderMap) -> HeaderMap {
+        let mut headers = headers.clone();
+        let options = match headers.get(&CALL_OPTIONS).and_then(|options| options.to_str().ok()) {
+            None => self.call_options.clone(),
+            Some(options) if options.contains("client=") => return headers,
+            Some(options) => {
+                let ours = self.call_options.to_str().unwrap_or_default();
+                HeaderValue::from_str(&format!("{ours}, {options}")).unwrap_or_else(|_| self.call_options.clone())
+            }
+        };
+        headers.insert(CALL_OPTIONS, options);
+        headers
     }
 
     /// Sends once and waits for the answer's head.
@@ -380,21 +467,20 @@ impl Transport {
                 }],
                 retry_after: None,
             };
-            return Attempt::Refused { error, refusal: Refusal::Final };
+            return Attempt::Refused { error, refusal: Refusal::Final, answer: None };
         }
         if status.as_u16() < 400 {
             return Attempt::Answer(response);
         }
         let retry_after = self.asked_to_wait(response.headers());
         // A body that does not come is no reason to lose the status.
-        let errors = match self.read(what, response, REFUSAL_BYTES_MAX).await {
-            Ok(answer) => read_errors(answer.body()),
-            Err(_) => vec![],
-        };
+        let answer = self.read(what, response, REFUSAL_BYTES_MAX).await.ok();
+        let errors = answer.as_ref().map(|answer| read_errors(answer.body())).unwrap_or_default();
         let refusal = Refusal::of(status.as_u16(), &errors);
         Attempt::Refused {
             error: Error::Api { what: what.to_owned(), status: status.as_u16(), errors, retry_after },
             refusal,
+            answer,
         }
     }
 
@@ -446,6 +532,10 @@ struct Turn {
     /// Signing in failed, and has its own retries behind it.
     give_up: bool,
     refusal: Option<Refusal>,
+    /// What the last attempt was refused with.
+    answer: Option<http::Response<Bytes>>,
+    /// The answer to an attempt that may have been carried out was lost.
+    maybe_done: bool,
 }
 
 /// How an upload failed.

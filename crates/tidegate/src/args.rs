@@ -43,6 +43,18 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Run a SOQL query.
     Query(QueryArgs),
+    /// Read one record, by its id or a key.
+    Get(GetArgs),
+    /// Make one record.
+    Create(CreateArgs),
+    /// Change one record.
+    Update(UpdateArgs),
+    /// Change the record that has a key, or make it.
+    Upsert(UpsertArgs),
+    /// Delete one record.
+    Delete(DeleteArgs),
+    /// Send any request to the org.
+    Api(ApiArgs),
     /// Show an object's fields, or list the objects.
     Describe(DescribeArgs),
     /// Show the org's limits and what is left of them.
@@ -80,6 +92,7 @@ pub(crate) struct DemoArgs {
 }
 
 pub(crate) use crate::commands::emulator_args::EmulatorCommand;
+pub(crate) use crate::commands::{ApiArgs, CreateArgs, DeleteArgs, DescribeArgs, GetArgs, UpdateArgs, UpsertArgs};
 
 /// What to replicate, and where to.
 #[derive(Debug, Clone, clap::Args)]
@@ -179,18 +192,6 @@ pub(crate) struct QueryArgs {
     /// Write to this file instead of stdout.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct DescribeArgs {
-    /// The object; without it every object is listed.
-    #[arg(value_name = "OBJECT")]
-    pub(crate) object: Option<String>,
-    #[command(flatten)]
-    pub(crate) org: OrgArg,
-    /// As JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -56,6 +56,21 @@ impl Failure {
         self
     }
 
+    /// Adds a cause in words.
+    pub(crate) fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    /// Several faults of what was typed, told at once: each with its hint.
+    pub(crate) fn several(message: impl Into<String>, faults: Vec<Self>) -> Self {
+        let told = |fault: Self| match fault.hint {
+            Some(hint) => format!("{}; {hint}", fault.message),
+            None => fault.message,
+        };
+        Self { causes: faults.into_iter().map(told).collect(), ..Self::usage(message) }
+    }
+
     /// Adds an error and everything behind it, leaving out what was already said and what says nothing.
     pub(crate) fn with_cause(mut self, error: &(dyn Error + 'static)) -> Self {
         let mut next = Some(error);

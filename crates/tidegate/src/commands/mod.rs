@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod completions;
+mod api;
 mod demo;
 mod describe;
 mod emulator;
@@ -11,12 +12,16 @@ pub(crate) mod login;
 pub(crate) mod man;
 pub(crate) mod orgs;
 mod query;
+mod record;
 mod replica;
 mod status;
 mod sync;
 mod verify;
 
+pub(crate) use api::ApiArgs;
+pub(crate) use describe::DescribeArgs;
 pub(crate) use emulator::args as emulator_args;
+pub(crate) use record::{CreateArgs, DeleteArgs, GetArgs, UpdateArgs, UpsertArgs};
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,6 +44,12 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Verify(args) => verify::run(&config()?, args).await,
         Command::Status(args) => status::run(&config()?, args).await,
         Command::Query(args) => query::run(&config()?, args).await,
+        Command::Get(args) => record::get(&config()?, args).await,
+        Command::Create(args) => record::create(&config()?, args).await,
+        Command::Update(args) => record::update(&config()?, args).await,
+        Command::Upsert(args) => record::upsert(&config()?, args).await,
+        Command::Delete(args) => record::delete(&config()?, args).await,
+        Command::Api(args) => api::run(&config()?, args).await,
         Command::Describe(args) => describe::run(&config()?, args).await,
         Command::Limits(args) => limits::run(&config()?, args).await,
         Command::Lint(args) => lint::run(args),

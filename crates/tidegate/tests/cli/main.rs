@@ -38,6 +38,11 @@ mod transcripts {
     }
 
     #[test]
+    fn records() {
+        check_alone("records.txt");
+    }
+
+    #[test]
     fn destinations() {
         check("destinations.txt");
     }
