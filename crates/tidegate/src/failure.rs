@@ -56,6 +56,12 @@ impl Failure {
         self
     }
 
+    /// Adds what somebody else said of it, in their words.
+    pub(crate) fn said(mut self, words: impl Into<String>) -> Self {
+        self.causes.push(words.into());
+        self
+    }
+
     /// Adds an error and everything behind it, leaving out what was already said and what says nothing.
     pub(crate) fn with_cause(mut self, error: &(dyn Error + 'static)) -> Self {
         let mut next = Some(error);

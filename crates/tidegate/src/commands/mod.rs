@@ -12,6 +12,7 @@ mod sync;
 mod verify;
 
 pub(crate) use emulator::args as emulator_args;
+pub(crate) use lint::LintArgs;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +37,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Query(args) => query::run(&config()?, args).await,
         Command::Describe(args) => describe::run(&config()?, args).await,
         Command::Limits(args) => limits::run(&config()?, args).await,
-        Command::Lint(args) => lint::run(args),
+        Command::Lint(args) => lint::run(config, args).await,
     }
 }
 
