@@ -2,17 +2,14 @@
 
 use std::collections::HashSet;
 
-use bytes::Bytes;
 use futures::{StreamExt, stream};
-use serde::{Deserialize, Serialize};
 use tidegate_soql::check::{ChildFacts, FieldFacts, FieldKind, KnownSchema, Need, ObjectFacts, Options, Report, check};
 
 use crate::{
-    call::{Call, decode_json, escape, get},
     client::Client,
     describe::{Describe, DescribeField},
     error::Error,
-    version::ApiVersion,
+    soql_calls::RecordCounts,
 };
 
 /// Describes that are fetched at a time.
@@ -177,9 +174,9 @@ async fn answer(client: &Client, need: Need) -> Result<Answer, Error> {
             Ok(Answer::Names(global.sobjects.into_iter().map(|object| object.name).collect()))
         }
         Need::Rows(name) => {
-            let counts = client.send(&RecordCounts::new([name.as_str()])).await;
-            let found = counts.ok().and_then(|counts| counts.into_iter().next());
-            Ok(found.map_or(Answer::Nothing, |count| Answer::Rows(name, count.count)))
+            let counts = client.send(&RecordCounts::new([name.clone()])).await;
+            let found = counts.ok().and_then(|counts| counts.into_values().next());
+            Ok(found.map_or(Answer::Nothing, |rows| Answer::Rows(name, rows)))
         }
         // A count that runs into the time limit says enough about the filter, but not in a number.
         Need::Count(soql) => match client.query_page(soql.as_str()).await {
@@ -189,156 +186,5 @@ async fn answer(client: &Client, need: Need) -> Result<Answer, Error> {
                 Ok(Answer::Nothing)
             }
         },
-    }
-}
-
-/// How many records an object has, about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecordCount {
-    /// API name of the object.
-    pub name: String,
-    /// Records; an estimate that the org keeps, without the recycle bin.
-    pub count: u64,
-}
-
-/// `GET /limits/recordCount`: the org's estimates for some objects. Objects that it does not know are left out.
-#[derive(Clone, Debug)]
-pub struct RecordCounts {
-    objects: Vec<String>,
-}
-
-impl RecordCounts {
-    /// Of these objects.
-    pub fn new<'a>(objects: impl IntoIterator<Item = &'a str>) -> RecordCounts {
-        RecordCounts { objects: objects.into_iter().map(str::to_owned).collect() }
-    }
-}
-
-impl Call for RecordCounts {
-    type Reply = Vec<RecordCount>;
-
-    fn what(&self) -> String {
-        "counting records".into()
-    }
-
-    fn request(&self, api: ApiVersion) -> Result<http::Request<Bytes>, Error> {
-        get(format!("{}/limits/recordCount?sObjects={}", api.base_path(), escape(&self.objects.join(","))))
-    }
-
-    fn reply(&self, response: http::Response<Bytes>) -> Result<Self::Reply, Error> {
-        #[derive(Deserialize)]
-        struct Body {
-            #[serde(rename = "sObjects", default)]
-            objects: Vec<RecordCount>,
-        }
-        let body: Body = decode_json(&self.what(), response.body())?;
-        Ok(body.objects)
-    }
-}
-
-/// `GET /query?explain=`: how the org would run a query, or a report or list view by its id. Nothing is run.
-#[derive(Clone, Debug)]
-pub struct Explain {
-    soql: String,
-}
-
-impl Explain {
-    /// The plans of a query.
-    pub fn new(soql: impl Into<String>) -> Explain {
-        Explain { soql: soql.into() }
-    }
-}
-
-impl Call for Explain {
-    type Reply = Explanation;
-
-    fn what(&self) -> String {
-        "asking for the plan of a query".into()
-    }
-
-    fn request(&self, api: ApiVersion) -> Result<http::Request<Bytes>, Error> {
-        let path = format!("{}/query?explain={}", api.base_path(), escape(&self.soql));
-        let max = crate::query::QUERY_URL_BYTES_MAX;
-        if path.len() > max {
-            return Err(Error::QueryTooLong { bytes: path.len(), max });
-        }
-        get(path)
-    }
-
-    fn reply(&self, response: http::Response<Bytes>) -> Result<Explanation, Error> {
-        decode_json(&self.what(), response.body())
-    }
-}
-
-/// The ways in which the org could run a query.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Explanation {
-    /// The best first.
-    pub plans: Vec<QueryPlan>,
-    /// The query.
-    pub source_query: String,
-}
-
-/// One way to run a query.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct QueryPlan {
-    /// Records that the leading operation is expected to give.
-    pub cardinality: f64,
-    /// The indexed fields that it uses.
-    pub fields: Vec<String>,
-    /// `Index`, `Other`, `Sharing` or `TableScan`.
-    pub leading_operation_type: String,
-    /// What the optimiser has to say.
-    pub notes: Vec<PlanNote>,
-    /// Above 1: not selective.
-    pub relative_cost: f64,
-    /// Records of the object, about.
-    pub sobject_cardinality: f64,
-    /// API name of the object.
-    pub sobject_type: String,
-}
-
-/// A remark of the optimiser.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct PlanNote {
-    /// The remark.
-    pub description: String,
-    /// The fields that it is about.
-    pub fields: Vec<String>,
-    /// The object's name, or the id of a custom object.
-    pub table_enum_or_id: String,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_a_plan_as_documented() {
-        let body = r#"{"plans":[{"cardinality":1,"fields":["CreatedDate"],"leadingOperationType":"Index","notes":[{"description":
-            "Not considering filter for optimization because unindexed","fields":["IsDeleted"],"tableEnumOrId":"Merchandise__c"}],
-            "relativeCost":0.0,"sobjectCardinality":3,"sobjectType":"Merchandise__c"},{"cardinality":1,"fields":[],
-            "leadingOperationType":"TableScan","notes":[],"relativeCost":0.65,"sobjectCardinality":3,"sobjectType":"Merchandise__c"}],
-            "sourceQuery":"SELECT Name FROM Merchandise__c"}"#;
-        let call = Explain::new("SELECT Name FROM Merchandise__c");
-        let explanation = call.reply(http::Response::new(Bytes::from_static(body.as_bytes()))).unwrap();
-        assert_eq!(explanation.plans[0].leading_operation_type, "Index");
-        assert_eq!(explanation.plans[0].notes[0].fields, ["IsDeleted"]);
-        assert_eq!(explanation.plans[1].relative_cost, 0.65);
-        let request = call.request(ApiVersion::new(66)).unwrap();
-        assert_eq!(request.uri(), "/services/data/v66.0/query?explain=SELECT%20Name%20FROM%20Merchandise__c");
-    }
-
-    #[test]
-    fn reads_counts() {
-        let call = RecordCounts::new(["Account", "Contact"]);
-        let request = call.request(ApiVersion::new(66)).unwrap();
-        assert_eq!(request.uri(), "/services/data/v66.0/limits/recordCount?sObjects=Account%2CContact");
-        let body = Bytes::from_static(br#"{"sObjects":[{"count":12,"name":"Account"}]}"#);
-        let counts = call.reply(http::Response::new(body)).unwrap();
-        assert_eq!(counts, [RecordCount { name: "Account".into(), count: 12 }]);
     }
 }

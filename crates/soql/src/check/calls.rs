@@ -134,7 +134,14 @@ impl<'a> Checker<'a> {
     }
 
     fn currency_call(&mut self, column: Column<'a>, function: &Function) {
-        let Column::Field { field, object, .. } = column else { return };
+        let (field, object) = match column {
+            Column::Field { field, object, .. } => (field, object),
+            Column::TypeName | Column::SeveralId => {
+                let message = "convertCurrency takes a currency field";
+                return self.error("function-argument", function.span, message, "use the field itself");
+            }
+            Column::Several | Column::Unknown => return,
+        };
         if !matches!(field.kind, FieldKind::Currency | FieldKind::Other) {
             let message =
                 format!("convertCurrency takes a currency field, and {} is {}", field.name, article(field.kind));
@@ -189,11 +196,18 @@ impl<'a> Checker<'a> {
         let span = function.span;
         if let [Argument::Field(path), ..] = function.arguments.as_slice() {
             let column = self.column(scope, path);
-            if let Some(field) = column.field()
-                && !matches!(field.kind, FieldKind::Location | FieldKind::Address | FieldKind::Other)
-            {
-                let message =
-                    format!("DISTANCE takes a geolocation or address, and {} is {}", field.name, article(field.kind));
+            let what = match column {
+                Column::Field { field, .. } => match field.kind {
+                    FieldKind::Location | FieldKind::Address | FieldKind::Other => None,
+                    kind => Some(article(kind)),
+                },
+                Column::Several | Column::TypeName | Column::SeveralId => {
+                    Some("of a parent of several kinds".to_owned())
+                }
+                Column::Unknown => None,
+            };
+            if let Some(what) = what {
+                let message = format!("DISTANCE takes a geolocation or address, and {} is {what}", path.dotted());
                 self.error("function-argument", path.span(), message, "");
             }
             return Left { column, values: Values::Number, type_name: "double", is_computed: true, span };

@@ -3,6 +3,7 @@
 use super::Checker;
 use super::schema::{FieldFacts, Lookup, ObjectFacts, Values};
 use crate::ast::{FieldPath, Name, Query, Span};
+use crate::finding::Severity;
 use crate::lint::{expand, path_key};
 
 /// Relationships from child to parent in one path (documented).
@@ -137,7 +138,23 @@ impl<'a> Checker<'a> {
         for name in hops {
             at = match at {
                 At::Object(facts) => match facts.relationship(&name.text) {
-                    Some(field) => self.parent(field),
+                    Some(field) => {
+                        if let [one] = field.reference_to.as_slice()
+                            && matches!(self.schema.object(one), Lookup::Missing)
+                        {
+                            let message =
+                                format!("{} leads to {one}, which the org does not show to this user", name.text);
+                            self.push(
+                                Severity::Warning,
+                                "hidden-parent",
+                                name.span,
+                                message,
+                                "the org may refuse this",
+                                None,
+                            );
+                        }
+                        self.parent(field)
+                    }
                     None => {
                         self.unknown_relationship(facts, name);
                         At::Unknown

@@ -185,7 +185,12 @@ impl<'a> Checker<'a> {
                 }
                 SelectItem::Fields(set, span) => self.field_set(scope, *set, *span, &mut seen),
                 SelectItem::TypeOf(type_of) => self.type_of(scope, type_of),
-                SelectItem::Subquery(inner) => self.subquery(scope, inner),
+                SelectItem::Subquery(inner) => {
+                    self.subquery(scope, inner);
+                    if let Some(name) = inner.from.object.segments.last() {
+                        self.once(&mut seen, name.text.to_ascii_lowercase(), inner.from.object.span());
+                    }
+                }
                 SelectItem::Count(_) => {}
             }
         }

@@ -17,8 +17,8 @@ pub(super) fn text(explanation: &Explanation) -> String {
             (n + 1).to_string(),
             operation(&plan.leading_operation_type).to_owned(),
             if plan.fields.is_empty() { "-".to_owned() } else { plan.fields.join(", ") },
-            count(plan.cardinality),
-            count(plan.sobject_cardinality),
+            grouped(plan.cardinality),
+            grouped(plan.sobject_cardinality),
             format!("{:.2}", plan.relative_cost),
         ]);
     }
@@ -53,16 +53,12 @@ fn operation(name: &str) -> &str {
     }
 }
 
-fn count(n: f64) -> String {
-    if n.is_finite() && n >= 0.0 { grouped(n.round() as u64) } else { n.to_string() }
-}
-
 /// What the best plan means for whoever waits for it.
 fn reading(best: &QueryPlan) -> String {
     let of = &best.sobject_type;
     let how = match best.leading_operation_type.as_str() {
         "Index" => format!("an index on {} leads", best.fields.join(", ")),
-        "TableScan" => format!("all {} records of {of} are read", count(best.sobject_cardinality)),
+        "TableScan" => format!("all {} records of {of} are read", grouped(best.sobject_cardinality)),
         "Sharing" => "the records that the user may see are found by sharing rules first".to_owned(),
         other => format!("{} leads", operation(other)),
     };
@@ -81,11 +77,11 @@ mod tests {
     #[test]
     fn plans_are_read_aloud() {
         let plan = |operation: &str, fields: &[&str], cost: f64| QueryPlan {
-            cardinality: 1234.0,
+            cardinality: 1234,
             fields: fields.iter().map(|field| (*field).to_owned()).collect(),
             leading_operation_type: operation.to_owned(),
             relative_cost: cost,
-            sobject_cardinality: 5000.0,
+            sobject_cardinality: 5000,
             sobject_type: "Account".to_owned(),
             ..QueryPlan::default()
         };
