@@ -29,7 +29,6 @@ fn setting(name: &str) -> Option<u64> {
 
 /// Refusals that are not foreseen on purpose, by a piece of their sentence, and why.
 const KNOWN: &[(&str, &str)] = &[
-    ("date literals and dates can not be mixed", "the documentation is silent; the emulator's own limit"),
     (
         "Didn't understand relationship",
         "a parent whose object the org does not show: whether it can be followed depends on more than a describe tells, \
@@ -40,6 +39,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("only for orgs with several currencies", "of a parent of several kinds: its type is not certain"),
     ("invalid operator on boolean field", "IN with booleans: the documentation is silent"),
     ("cannot also use LIMIT", "OFFSET without LIMIT: the documentation speaks of LIMIT alone"),
+    ("' is not supported for ", "USING SCOPE: an object's scopes are not among what the client keeps of a describe"),
     ("invalid operator on", "a comparison by < or > with an empty text: the documentation is silent"),
 ];
 
