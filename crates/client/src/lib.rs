@@ -46,6 +46,8 @@ mod limits;
 mod query;
 pub mod rest;
 mod retry;
+mod soql_calls;
+mod soql_schema;
 mod tls;
 mod transport;
 mod version;
@@ -66,4 +68,6 @@ pub use rest::{
     Get, Headers, PicklistValue, RecordTypeInfo, Related, SObject, Saved, Update, Upsert,
 };
 pub use retry::RetryPolicy;
+pub use soql_calls::{Explain, Explanation, PlanNote, QueryPlan, RecordCounts};
+pub use soql_schema::SoqlChecker;
 pub use version::{ApiVersion, VersionInfo, Versions};

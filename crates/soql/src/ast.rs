@@ -388,3 +388,13 @@ impl FieldPath {
         }
     }
 }
+
+impl Operand {
+    /// The whole field path or function.
+    pub fn span(&self) -> Span {
+        match self {
+            Operand::Field(path) => path.span(),
+            Operand::Function(function) => function.span,
+        }
+    }
+}

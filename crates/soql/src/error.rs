@@ -1,6 +1,8 @@
 //! Why a text is no SOQL: a kind to match on, a place to point at, a sentence and a hint.
 
 use crate::ast::Span;
+use crate::draw::{Look, Source};
+use crate::finding::{Finding, Place};
 
 /// A text that could not be parsed.
 ///
@@ -101,10 +103,7 @@ pub enum ParseErrorKind {
 
 impl ParseError {
     pub(crate) fn new(kind: ParseErrorKind, span: Span, source: &str) -> ParseError {
-        let before = source.get(..span.start).unwrap_or(source);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let row = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+        let Place { row, column } = Place::of(source, span.start);
         ParseError { kind, span, row, column }
     }
 
@@ -153,32 +152,12 @@ impl ParseError {
         })
     }
 
-    /// The sentence, the line at fault with a caret under its column, and the hint.
+    /// The sentence, the line at fault with a caret under its column, and the hint, as [`Source::draw`] shows them.
     ///
     /// `source` is the text that was parsed.
     pub fn render(&self, source: &str) -> String {
-        /// Long lines are shown around the fault only.
-        const AROUND: usize = 60;
-
-        let line: Vec<char> = source.lines().nth(self.row - 1).unwrap_or_default().chars().collect();
-        let at = (self.column - 1).min(line.len());
-        let from = at.saturating_sub(AROUND);
-        let to = (at + AROUND).min(line.len());
-        let shown: String = line.get(from..to).unwrap_or_default().iter().map(|c| visible(*c)).collect();
-        let marked = source.get(self.span.start..self.span.end).unwrap_or_default();
-        let carets = marked.lines().next().unwrap_or_default().chars().count().clamp(1, (to - at).max(1));
-        let mut out = format!("{self}\n  {shown}\n  {}{}", " ".repeat(at - from), "^".repeat(carets));
-        if let Some(hint) = self.hint() {
-            out.push_str("\nhint: ");
-            out.push_str(&hint);
-        }
-        out
+        Source::new(source).draw(&Finding::from(self), Look::default())
     }
-}
-
-/// A tab or control character would move the caret away from its place.
-fn visible(c: char) -> char {
-    if c.is_control() { ' ' } else { c }
 }
 
 #[cfg(test)]
@@ -193,12 +172,14 @@ mod tests {
 
         let source = "SELECT Id FROM Account\r\n\tWHERE a = 1 AND b = 2 OR c = 3";
         let error = parse(source).unwrap_err();
-        assert_eq!(
-            error.render(source),
-            "AND and OR are mixed without parentheses (row 2, column 24)\n  \
-             \u{20}WHERE a = 1 AND b = 2 OR c = 3\n                         ^^\n\
-             hint: put parentheses around one side, such as `a AND (b OR c)`; SOQL has no precedence between them"
+        let drawn = error.render(source);
+        assert!(
+            drawn.starts_with("error[syntax]: AND and OR are mixed without parentheses\n --> query:2:24\n"),
+            "{drawn}"
         );
+        let lines: Vec<&str> = drawn.lines().collect();
+        assert_eq!(lines[3].find("OR"), lines[4].find("^^"), "{drawn}");
+        assert!(drawn.ends_with("SOQL has no precedence between them"), "{drawn}");
     }
 
     #[test]
@@ -206,7 +187,7 @@ mod tests {
         let error = parse("SELECT Id").unwrap_err();
         assert_eq!(
             error.render("SELECT Id"),
-            "the query ends too early, expected FROM (row 1, column 10)\n  SELECT Id\n           ^"
+            "error[syntax]: the query ends too early, expected FROM\n --> query:1:10\n  |\n1 | SELECT Id\n  |          ^"
         );
         assert!(parse("").unwrap_err().render("").contains("expected SELECT"));
     }

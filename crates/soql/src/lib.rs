@@ -12,7 +12,10 @@
 
 pub mod ast;
 mod bind;
+pub mod check;
+mod draw;
 mod error;
+mod finding;
 mod keywords;
 mod lex;
 mod lint;
@@ -21,8 +24,10 @@ mod print;
 pub mod sosl;
 
 pub use bind::{BindError, BindValue, bind, escape_pattern};
+pub use draw::{Look, Refusal, Source};
 pub use error::{ParseError, ParseErrorKind};
+pub use finding::{Edit, Finding, Fix, Place, Severity};
 pub use keywords::{date_literals, date_literals_with_number, is_reserved};
-pub use lint::{Finding, Severity, lint_text};
+pub use lint::lint_text;
 pub use parse::{MAX_LENGTH, parse, parse_sosl};
 pub use print::quote_string;

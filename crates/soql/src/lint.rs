@@ -8,31 +8,11 @@ mod filters;
 mod paths;
 
 use crate::ast::{Query, SelectItem, Span};
+use crate::finding::{Finding, Severity};
 use crate::parse;
 
-/// One thing to know about a query.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// Whether the query will be refused.
-    pub severity: Severity,
-    /// The rule's name, fit for a list of exceptions.
-    pub rule: &'static str,
-    /// What is the matter, in a sentence.
-    pub message: String,
-    /// The bytes concerned.
-    pub span: Span,
-    /// What to write instead.
-    pub suggestion: Option<String>,
-}
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// It works, but slower or otherwise than it looks.
-    Warning,
-    /// The API refuses it.
-    Error,
-}
+pub(crate) use clauses::{is_aggregate, is_aggregate_function, is_date_function};
+pub(crate) use paths::{expand, path_key};
 
 /// Looks at one query's text and says what is wrong or unwise, in the order of the text.
 ///
@@ -44,22 +24,19 @@ pub enum Severity {
 /// ```
 pub fn lint_text(source: &str) -> Vec<Finding> {
     match parse(source) {
-        Ok(query) => {
-            let mut lint = Lint::default();
-            lint.text(source, &query);
-            lint.query(&query, Level { depth: 1, parent: None });
-            clauses::totals(&mut lint, &query);
-            lint.findings.sort_by_key(|finding| (finding.span.start, finding.span.end));
-            lint.findings
-        }
-        Err(error) => vec![Finding {
-            severity: Severity::Error,
-            rule: "syntax",
-            message: error.kind.to_string(),
-            span: error.span,
-            suggestion: error.hint(),
-        }],
+        Ok(query) => lint_query(source, &query),
+        Err(error) => vec![Finding::from(&error)],
     }
+}
+
+/// As [`lint_text`], of a text that was parsed.
+pub(crate) fn lint_query(source: &str, query: &Query) -> Vec<Finding> {
+    let mut lint = Lint::default();
+    lint.text(source, query);
+    lint.query(query, Level { depth: 1, parent: None });
+    clauses::totals(&mut lint, query);
+    lint.findings.sort_by_key(|finding| (finding.span.start, finding.span.end));
+    lint.findings
 }
 
 /// Where in the tree a query stands.
@@ -90,7 +67,7 @@ impl Lint {
 
     fn push(&mut self, severity: Severity, rule: &'static str, span: Span, message: String, suggestion: &str) {
         let suggestion = (!suggestion.is_empty()).then(|| suggestion.to_owned());
-        self.findings.push(Finding { severity, rule, message, span, suggestion });
+        self.findings.push(Finding { severity, rule, message, span, suggestion, fix: None });
     }
 
     /// What concerns the text as a whole.

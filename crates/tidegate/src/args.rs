@@ -59,7 +59,7 @@ pub(crate) enum Command {
     Describe(DescribeArgs),
     /// Show the org's limits and what is left of them.
     Limits(LimitsArgs),
-    /// Check SOQL text without an org.
+    /// Check SOQL: syntax, an API's rules, and with an org its fields and indexes.
     Lint(LintArgs),
     /// Print a completion script for a shell.
     Completions(crate::commands::completions::CompletionsArgs),
@@ -91,6 +91,7 @@ pub(crate) struct DemoArgs {
     pub(crate) seed: u64,
 }
 
+pub(crate) use crate::commands::LintArgs;
 pub(crate) use crate::commands::emulator_args::EmulatorCommand;
 pub(crate) use crate::commands::{ApiArgs, CreateArgs, DeleteArgs, DescribeArgs, GetArgs, UpdateArgs, UpsertArgs};
 
@@ -198,19 +199,6 @@ pub(crate) struct QueryArgs {
 pub(crate) struct LimitsArgs {
     #[command(flatten)]
     pub(crate) org: OrgArg,
-    /// As JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct LintArgs {
-    /// The query; `-` reads it from standard input.
-    #[arg(value_name = "SOQL", required_unless_present = "file")]
-    pub(crate) soql: Option<String>,
-    /// A file with one query.
-    #[arg(long, value_name = "FILE", conflicts_with = "soql")]
-    pub(crate) file: Option<PathBuf>,
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,

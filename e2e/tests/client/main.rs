@@ -5,4 +5,5 @@ mod auth;
 mod basics;
 mod bulk;
 mod cells;
+mod check;
 mod support;

@@ -7,6 +7,9 @@ use crate::schema::{FieldType, ObjectId, ObjectType};
 use crate::store::Values;
 use crate::{ApiError, RecordId, Value};
 
+/// The version whose rules the query of a saved PushTopic keeps to.
+const QUERY_VERSION: u16 = 66;
+
 impl Transaction<'_> {
     /// Makes a record.
     pub(super) fn create(&mut self, object: ObjectId, fields: Vec<(String, Input)>) -> Result<RecordId, Vec<ApiError>> {
@@ -120,7 +123,14 @@ impl Transaction<'_> {
     ) -> Result<(), Vec<ApiError>> {
         self.check_locks(object, facts, id, values).map_err(|e| vec![e])?;
         temporal::check_years(facts, values)?;
-        crate::events::check_channel(&self.schema, facts, values)?;
+        let options = crate::query::QueryOptions {
+            all: false,
+            now: self.context.now,
+            user: self.context.user,
+            version: QUERY_VERSION,
+            batch_size: None,
+        };
+        crate::events::check_channel(&self.schema, self.store, facts, values, &options)?;
         self.check_permissions(object, facts, id, values).map_err(|e| vec![e])?;
         self.check_unique(object, facts, id, values, given)
     }

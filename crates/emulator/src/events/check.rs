@@ -2,6 +2,7 @@
 
 use super::{generic, push_topic};
 use crate::ApiError;
+use crate::query::QueryOptions;
 use crate::schema::{ObjectId, ObjectType, Schema};
 use crate::settings::Settings;
 use crate::store::{Store, Values};
@@ -10,9 +11,15 @@ use crate::store::{Store, Values};
 ///
 /// # Errors
 /// A query that cannot be watched, a name that is no channel's.
-pub(crate) fn check_channel(schema: &Schema, facts: &ObjectType, values: &Values) -> Result<(), Vec<ApiError>> {
+pub(crate) fn check_channel(
+    schema: &Schema,
+    store: &Store,
+    facts: &ObjectType,
+    values: &Values,
+    options: &QueryOptions,
+) -> Result<(), Vec<ApiError>> {
     match facts.name.as_str() {
-        push_topic::OBJECT => push_topic::check(schema, facts, values),
+        push_topic::OBJECT => push_topic::check(schema, store, facts, values, options),
         generic::OBJECT => generic::check(facts, values),
         _ => Ok(()),
     }

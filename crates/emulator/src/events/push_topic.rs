@@ -12,7 +12,7 @@ use super::entry::{Body, Notice, NoticeKind};
 use super::filter::each;
 use crate::query::{self, QueryOptions};
 use crate::schema::{FieldId, FieldType, ObjectId, ObjectType, Schema};
-use crate::store::{ChangeKind, RecordChange, Row, Values};
+use crate::store::{ChangeKind, RecordChange, Row, Store, Values};
 use crate::{ApiError, Millis, Org, RecordId, Value};
 
 /// The object that is a PushTopic.
@@ -105,10 +105,18 @@ fn invalid(message: impl Into<String>) -> ApiError {
 ///
 /// # Errors
 /// `INVALID_FIELD` for a query that cannot be watched, as the documentation lists them.
-pub(crate) fn check(schema: &Schema, facts: &ObjectType, values: &Values) -> Result<(), Vec<ApiError>> {
+pub(crate) fn check(
+    schema: &Schema,
+    store: &Store,
+    facts: &ObjectType,
+    values: &Values,
+    options: &QueryOptions,
+) -> Result<(), Vec<ApiError>> {
     let Some((field, _)) = facts.field("Query") else { return Ok(()) };
     let Some(text) = values.get(&field).and_then(Value::as_text) else { return Ok(()) };
-    check_query(schema, text).map(drop).map_err(|e| vec![e])
+    check_query(schema, text).map_err(|e| vec![e])?;
+    // Beside its own rules it keeps to those of every query: types of literals, operators.
+    query::check_text(schema, store, text, options).map_err(|e| vec![e.field("Query")])
 }
 
 fn check_query(schema: &Schema, text: &str) -> Result<(ObjectId, Query), ApiError> {

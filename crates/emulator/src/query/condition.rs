@@ -191,9 +191,14 @@ impl Compiler<'_> {
             return Ok(Check::Sets { sets, null, negate });
         }
         if !spans.is_empty() {
-            if !points.is_empty() {
-                let message = "date literals and dates can not be mixed in one list";
-                return Err(malformed(self.text, left.span, message));
+            // A day or an instant beside them is a range of one.
+            for point in points {
+                let range = match point {
+                    Const::Date(date) => date.tomorrow().ok().map(|next| (Const::Date(date), Const::Date(next))),
+                    Const::DateTime(ms) => Some((Const::DateTime(ms), Const::DateTime(ms + 1))),
+                    _ => None,
+                };
+                spans.extend(range);
             }
             return Ok(Check::InRanges { ranges: spans, null, negate });
         }

@@ -103,6 +103,23 @@ pub(crate) fn run_records(org: &Org, text: &str, options: &QueryOptions) -> Resu
     run::run(org, text, options)
 }
 
+/// Checks a query as [`run`] would, without running it.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn check_text(
+    schema: &crate::schema::Schema,
+    store: &crate::store::Store,
+    text: &str,
+    options: &QueryOptions,
+) -> Result<(), ApiError> {
+    let query = tidegate_soql::parse(text).map_err(|e| error::from_parser(text, &e))?;
+    let calendar = run::calendar(schema, store, options);
+    let world = expr::World { schema, store, formulas: &calendar.formulas };
+    let env = plan::Env { world, calendar: &calendar, all: false, user: options.user, version: options.version };
+    plan::plan(&env, text, &query).map(drop)
+}
+
 /// The page that a locator (`0r8…-2000`) names. `options.all` has no say: the cursor remembers.
 ///
 /// # Errors

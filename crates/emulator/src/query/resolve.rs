@@ -185,11 +185,15 @@ impl<'q> Resolver<'q> {
         if let Some((_, prefix)) = self.also.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(&first.text)) {
             return prefix.iter().chain(rest).copied().collect();
         }
-        let is_self = match self.alias {
-            Some(alias) if alias.eq_ignore_ascii_case(&first.text) => true,
-            _ => first.text.eq_ignore_ascii_case(&self.object().name),
-        };
-        if is_self { rest.to_vec() } else { names }
+        if self.names_itself(&first.text) { rest.to_vec() } else { names }
+    }
+
+    /// Whether the first name of a path stands for the object of the FROM.
+    pub(crate) fn names_itself(&self, first: &str) -> bool {
+        match self.alias {
+            Some(alias) if alias.eq_ignore_ascii_case(first) => true,
+            _ => first.eq_ignore_ascii_case(&self.object().name),
+        }
     }
 
     fn hops(&mut self, names: &[&Name], span: Span) -> Result<usize, ApiError> {

@@ -107,7 +107,7 @@ pub(crate) fn select<'q>(
                 }
                 out.push(Out::Children(Box::new(children)));
             }
-            SelectItem::TypeOf(type_of) => add_type_of(env, resolver, &mut out, type_of)?,
+            SelectItem::TypeOf(type_of) => add_type_of(env, resolver, &mut out, query, type_of)?,
         }
     }
     Ok(out)
@@ -237,14 +237,19 @@ fn add_field_set<'q>(
 ) -> Result<(), ApiError> {
     if set != FieldSet::Standard {
         let few = limit.is_some_and(|limit| limit <= UNBOUNDED_ROWS_MAX as u64);
-        let ids = query.condition.as_ref().and_then(named_ids).is_some_and(|ids| ids <= UNBOUNDED_ROWS_MAX);
+        let ids = query
+            .condition
+            .as_ref()
+            .and_then(|condition| named_ids(resolver, condition))
+            .is_some_and(|ids| ids <= UNBOUNDED_ROWS_MAX);
         if !few && !ids {
             let message = format!("The SOQL FIELDS function must have a LIMIT of at most {UNBOUNDED_ROWS_MAX}");
             return Err(ApiError::new("MALFORMED_QUERY", message));
         }
     }
     let columns = field_set(resolver, set);
-    if columns.is_empty() {
+    // Beside other fields a set may be empty (documented for FIELDS(CUSTOM) alone).
+    if columns.is_empty() && query.select.len() == 1 {
         let message = "'FIELDS(...)' expansion function must result in at least one field being selected.";
         return Err(ApiError::new("MALFORMED_QUERY", message));
     }
@@ -270,14 +275,20 @@ pub(crate) fn field_set(resolver: &Resolver<'_>, set: FieldSet) -> Vec<Column> {
 }
 
 /// How many ids a condition names with `Id = ` and `Id IN`, where it names all that can match.
-fn named_ids(condition: &Condition) -> Option<usize> {
+fn named_ids(resolver: &Resolver<'_>, condition: &Condition) -> Option<usize> {
     match condition {
-        Condition::And(all) => all.iter().filter_map(named_ids).min(),
-        Condition::Or(any) => any.iter().map(named_ids).sum(),
+        Condition::And(all) => all.iter().filter_map(|one| named_ids(resolver, one)).min(),
+        Condition::Or(any) => any.iter().map(|one| named_ids(resolver, one)).sum(),
         Condition::Not(_) => None,
         Condition::Compare(Comparison { left: Operand::Field(path), operator, right, .. }) => {
             let last: &Name = path.segments.last()?;
-            if path.segments.len() > 2 || !last.text.eq_ignore_ascii_case("Id") {
+            // The object's own name or alias may stand before it; with a parent's it would be another record's id.
+            let is_own = match path.segments.as_slice() {
+                [_] => true,
+                [first, _] => resolver.names_itself(&first.text),
+                _ => false,
+            };
+            if !is_own || !last.text.eq_ignore_ascii_case("Id") {
                 return None;
             }
             match (operator, right) {
@@ -320,11 +331,16 @@ fn add_type_of<'q>(
     env: &Env<'_>,
     resolver: &mut Resolver<'q>,
     out: &mut Vec<Out>,
+    query: &Query,
     type_of: &'q TypeOf,
 ) -> Result<(), ApiError> {
     let text = resolver.text;
     if env.version < 46 {
         return Err(malformed(text, type_of.span, "TYPEOF needs API version 46.0 or later"));
+    }
+    // Documented: not with functions in the SELECT list.
+    if query.select.iter().any(|item| matches!(item, SelectItem::Function(..))) {
+        return Err(malformed(text, type_of.span, "TYPEOF can not be used with functions in the SELECT list"));
     }
     let slot = resolver.parent(&type_of.relationship)?;
     if !resolver.is_polymorphic(slot) {

@@ -6,7 +6,7 @@ use super::{Level, Lint};
 use crate::ast::{
     Argument, Count, FieldSet, ForClause, Function, GroupBy, Name, Operand, Query, SelectItem, Span, With,
 };
-use crate::lint::filters;
+use crate::lint::{filters, paths::path_key};
 
 /// Functions that make a query an aggregate one.
 const AGGREGATES: &[&str] = &["AVG", "COUNT", "COUNT_DISTINCT", "MIN", "MAX", "SUM"];
@@ -54,13 +54,19 @@ fn is_one_of(name: &str, list: &[&str]) -> bool {
     list.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
-pub(super) fn is_date_function(function: &Function) -> bool {
+/// Whether a function is one of a date or dateTime, such as `CALENDAR_YEAR`.
+pub(crate) fn is_date_function(function: &Function) -> bool {
     is_one_of(&function.name.text, DATE_FUNCTIONS)
+}
+
+/// Whether a function is `AVG`, `COUNT` or another that aggregates.
+pub(crate) fn is_aggregate_function(function: &Function) -> bool {
+    is_one_of(&function.name.text, AGGREGATES)
 }
 
 /// Whether the function aggregates, itself or inside (`FORMAT(MIN(x))`).
 fn aggregates(function: &Function) -> bool {
-    is_one_of(&function.name.text, AGGREGATES)
+    is_aggregate_function(function)
         || function.arguments.iter().any(|argument| matches!(argument, Argument::Function(inner) if aggregates(inner)))
 }
 
@@ -97,7 +103,7 @@ fn select(lint: &mut Lint, query: &Query) {
     for item in &query.select {
         match item {
             SelectItem::Field(path, alias) => {
-                let name = path.dotted().to_ascii_lowercase();
+                let name = path_key(path, query, None);
                 if alias.is_none() && seen.contains(&name) {
                     let message = format!("duplicate field selected: {}", path.dotted());
                     lint.error("duplicate-field", path.span(), message, "select it once");
@@ -123,7 +129,8 @@ fn select(lint: &mut Lint, query: &Query) {
     }
 }
 
-fn is_aggregate(query: &Query) -> bool {
+/// Whether a query gives groups rather than records.
+pub(crate) fn is_aggregate(query: &Query) -> bool {
     query.group_by.is_some()
         || query.select.iter().any(|item| matches!(item, SelectItem::Function(f, _) if aggregates(f)))
 }
@@ -167,12 +174,13 @@ fn grouping(lint: &mut Lint, query: &Query) {
     if !is_aggregate(query) {
         return;
     }
-    let grouped: HashSet<String> = group_keys(query).iter().map(|key| key.to_string().to_ascii_lowercase()).collect();
-    let is_grouped = |text: String| grouped.contains(&text.to_ascii_lowercase());
+    let grouped: HashSet<String> = group_keys(query).iter().map(|key| operand_key(key, query)).collect();
     for item in &query.select {
-        let (text, span) = match item {
-            SelectItem::Field(path, _) => (path.dotted(), path.span()),
-            SelectItem::Function(function, _) if is_date_function(function) => (function.to_string(), function.span),
+        let (text, key, span) = match item {
+            SelectItem::Field(path, _) => (path.dotted(), path_key(path, query, None), path.span()),
+            SelectItem::Function(function, _) if is_date_function(function) => {
+                (function.to_string(), function_key(function, query), function.span)
+            }
             SelectItem::Fields(_, span) => {
                 let message = "FIELDS() cannot be grouped";
                 lint.error("ungrouped-field", *span, message, "name the fields");
@@ -180,7 +188,7 @@ fn grouping(lint: &mut Lint, query: &Query) {
             }
             _ => continue,
         };
-        if !is_grouped(text.clone()) {
+        if !grouped.contains(&key) {
             let message = format!("{text} is neither grouped nor aggregated");
             lint.error("ungrouped-field", span, message, "add it to GROUP BY");
         }
@@ -189,6 +197,26 @@ fn grouping(lint: &mut Lint, query: &Query) {
         let message = "LIMIT is refused where everything is aggregated into one row";
         lint.error("limit-on-aggregate", count_span(limit), message, "leave LIMIT out");
     }
+}
+
+fn operand_key(operand: &Operand, query: &Query) -> String {
+    match operand {
+        Operand::Field(path) => path_key(path, query, None),
+        Operand::Function(function) => function_key(function, query),
+    }
+}
+
+fn function_key(function: &Function, query: &Query) -> String {
+    let arguments: Vec<String> = function
+        .arguments
+        .iter()
+        .map(|argument| match argument {
+            Argument::Field(path) => path_key(path, query, None),
+            Argument::Function(inner) => function_key(inner, query),
+            Argument::Value(value) => value.to_string(),
+        })
+        .collect();
+    format!("{}({})", function.name.text.to_ascii_lowercase(), arguments.join(","))
 }
 
 fn count_span(count: &Count) -> Span {
@@ -202,8 +230,11 @@ fn fields(lint: &mut Lint, query: &Query) {
     for item in &query.select {
         let SelectItem::Fields(set @ (FieldSet::All | FieldSet::Custom), span) = item else { continue };
         let is_limited = matches!(query.limit, Some(Count::Number(rows, _)) if rows <= FIELDS_ROWS_MAX);
-        let is_by_id =
-            query.condition.as_ref().and_then(filters::ids_at_most).is_some_and(|ids| ids <= FIELDS_ROWS_MAX);
+        let is_by_id = query
+            .condition
+            .as_ref()
+            .and_then(|condition| filters::ids_at_most(condition, query))
+            .is_some_and(|ids| ids <= FIELDS_ROWS_MAX);
         if !is_limited && !is_by_id {
             let message = format!("FIELDS({set}) needs a LIMIT of at most {FIELDS_ROWS_MAX}");
             lint.error("fields-without-limit", *span, message, "add LIMIT 200, or name the fields");

@@ -32,12 +32,11 @@ pub(super) fn check(lint: &mut Lint, query: &Query) {
 }
 
 /// How many records a condition lets through at most, where it names them by Id.
-pub(super) fn ids_at_most(condition: &Condition) -> Option<u64> {
+pub(crate) fn ids_at_most(condition: &Condition, query: &Query) -> Option<u64> {
     match condition {
         Condition::Compare(comparison) => {
             let Operand::Field(path) = &comparison.left else { return None };
-            let [name] = path.segments.as_slice() else { return None };
-            if !name.text.eq_ignore_ascii_case("Id") {
+            if paths::path_key(path, query, None) != "id" {
                 return None;
             }
             match (comparison.operator, &comparison.right) {
@@ -46,8 +45,10 @@ pub(super) fn ids_at_most(condition: &Condition) -> Option<u64> {
                 _ => None,
             }
         }
-        Condition::And(all) => all.iter().filter_map(ids_at_most).min(),
-        Condition::Or(all) => all.iter().map(ids_at_most).try_fold(0, |sum: u64, ids| sum.checked_add(ids?)),
+        Condition::And(all) => all.iter().filter_map(|one| ids_at_most(one, query)).min(),
+        Condition::Or(all) => {
+            all.iter().map(|one| ids_at_most(one, query)).try_fold(0, |sum: u64, ids| sum.checked_add(ids?))
+        }
         Condition::Not(_) => None,
     }
 }

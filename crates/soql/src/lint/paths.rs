@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Level, Lint};
-use crate::ast::{Argument, Condition, FieldPath, Function, GroupBy, Operand, Query, SelectItem, Span};
+use crate::ast::{Argument, Condition, FieldPath, Function, GroupBy, Name, Operand, Query, SelectItem, Span};
 
 /// Levels in one path from child to parent (documented).
 const PARENT_LEVELS_MAX: usize = 5;
@@ -38,18 +38,53 @@ pub(super) fn check(lint: &mut Lint, query: &Query, level: Level<'_>) {
 }
 
 /// The relationships of a path: without the field at its end, and without the object or alias at its start.
-pub(super) fn relationships<'a>(path: &'a FieldPath, is_relationship: bool, query: &Query) -> Vec<&'a str> {
-    let mut names: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
+pub(super) fn relationships<'a>(path: &'a FieldPath, is_relationship: bool, query: &'a Query) -> Vec<&'a str> {
+    let mut names: Vec<&str> = expand(path, query).into_iter().map(|name| name.text.as_str()).collect();
     if !is_relationship {
         names.pop();
     }
-    let object = query.from.object.segments.last().map(|name| name.text.as_str());
-    let alias = query.from.alias.as_ref().map(|name| name.text.as_str());
-    let is_own = |first: &str| [object, alias].into_iter().flatten().any(|own| own.eq_ignore_ascii_case(first));
-    if names.first().is_some_and(|first| is_own(first)) {
+    names
+}
+
+/// The names of a path without the object or alias at its start, and with what an alias of FROM stands for.
+pub(crate) fn expand<'a>(path: &'a FieldPath, query: &'a Query) -> Vec<&'a Name> {
+    let own = |names: &mut Vec<&'a Name>| {
+        let object = query.from.object.segments.last();
+        let is_own = |first: &Name| {
+            [object, query.from.alias.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|own| own.text.eq_ignore_ascii_case(&first.text))
+        };
+        if names.len() > 1 && names.first().is_some_and(|first| is_own(first)) {
+            names.remove(0);
+        }
+    };
+    let mut names: Vec<&Name> = path.segments.iter().collect();
+    if let (true, Some(first)) = (names.len() > 1, path.segments.first()) {
+        let is =
+            |alias: &Option<Name>| alias.as_ref().is_some_and(|alias| alias.text.eq_ignore_ascii_case(&first.text));
+        if let Some((parent, _)) = query.from.also.iter().find(|(_, alias)| is(alias)) {
+            let mut expanded: Vec<&Name> = parent.segments.iter().collect();
+            own(&mut expanded);
+            expanded.extend(names.into_iter().skip(1));
+            return expanded;
+        }
+    }
+    own(&mut names);
+    names
+}
+
+/// A path in one spelling, whatever its case and alias. `object` is the name of the FROM's object, where that is
+/// another than the name written there (in a sub-query).
+pub(crate) fn path_key(path: &FieldPath, query: &Query, object: Option<&str>) -> String {
+    let mut names = expand(path, query);
+    let is_own = |first: &&Name| object.is_some_and(|object| object.eq_ignore_ascii_case(&first.text));
+    if names.len() > 1 && names.len() == path.segments.len() && names.first().is_some_and(is_own) {
         names.remove(0);
     }
-    names
+    let names: Vec<String> = names.into_iter().map(|name| name.text.to_ascii_lowercase()).collect();
+    names.join(".")
 }
 
 /// Every path of a query but those of its sub-queries; `true` where the whole path is a relationship.

@@ -1,6 +1,7 @@
 //! One line a rule at least: a query that breaks it, and what must be found in it.
 
-use super::{Severity, lint_text};
+use super::lint_text;
+use crate::finding::Severity;
 
 fn rules(source: &str) -> Vec<&'static str> {
     let mut rules: Vec<&'static str> = lint_text(source).into_iter().map(|finding| finding.rule).collect();

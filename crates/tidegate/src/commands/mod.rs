@@ -1,8 +1,8 @@
 //! One verb, one file.
 
+mod api;
 pub(crate) mod check;
 pub(crate) mod completions;
-mod api;
 mod demo;
 mod describe;
 mod emulator;
@@ -21,6 +21,7 @@ mod verify;
 pub(crate) use api::ApiArgs;
 pub(crate) use describe::DescribeArgs;
 pub(crate) use emulator::args as emulator_args;
+pub(crate) use lint::LintArgs;
 pub(crate) use record::{CreateArgs, DeleteArgs, GetArgs, UpdateArgs, UpsertArgs};
 
 use std::process::ExitCode;
@@ -52,12 +53,12 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Api(args) => api::run(&config()?, args).await,
         Command::Describe(args) => describe::run(&config()?, args).await,
         Command::Limits(args) => limits::run(&config()?, args).await,
-        Command::Lint(args) => lint::run(args),
         Command::Login(login) => login::run(args.config.as_deref(), *login).await,
         Command::Orgs(orgs) => orgs::run(args.config.as_deref(), orgs).await,
         Command::Check(check) => check::run(args.config.as_deref(), check).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
+        Command::Lint(args) => lint::run(config, args).await,
     }
 }
 

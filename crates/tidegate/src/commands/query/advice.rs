@@ -1,81 +1,66 @@
-//! What the org's refusal of a query probably means: the name that was mistyped.
+//! What the org's refusal of a query probably means: where in the query, and what was meant.
 
 use tidegate_client::{Client, Error};
+use tidegate_soql::check::Api;
+use tidegate_soql::{Finding, Refusal, Source};
 
-use crate::config::closest;
-use crate::failure::Failure;
+use crate::commands::lint::{look_of_words, opinion};
+use crate::failure::{Exit, Failure};
 
-/// The refusal, with the name that was probably meant. Asking for it costs a describe.
-pub(super) async fn failure(client: &Client, error: Error) -> Failure {
-    let advice = match &error {
-        Error::Api { errors, .. } => match errors.first().and_then(|e| Unknown::of(&e.message)) {
-            Some(unknown) => advise(client, &unknown).await,
-            None => None,
-        },
+/// Codes that are about the query's text.
+const OF_THE_TEXT: &[&str] = &[
+    "MALFORMED_QUERY",
+    "INVALID_FIELD",
+    "INVALID_TYPE",
+    "INVALID_TYPE_FOR_OPERATION",
+    "INVALID_QUERY_FILTER_OPERATOR",
+    "INVALID_QUERY_SCOPE",
+    "NUMBER_OUTSIDE_VALID_RANGE",
+    "EXCEEDED_MAX_SEMIJOIN_SUBSELECTS",
+    "FEATURENOTENABLED",
+    "INVALIDENTITY",
+];
+
+/// The refusal of a query that was sent by an API, with a caret and what was probably meant. Asking for that costs a
+/// describe or two.
+pub(super) async fn failure(client: &Client, soql: &str, api: Api, error: Error) -> Failure {
+    let said = match &error {
+        Error::Api { errors, .. } => errors.first().filter(|said| OF_THE_TEXT.contains(&said.code.as_str())),
         _ => None,
     };
-    let failure = Failure::from(error);
-    match advice {
-        Some(advice) => failure.hint(advice),
+    let Some(said) = said else { return Failure::from(error) };
+    let refusal = Refusal::read(&said.message);
+    let words = format!("{}: {}", said.code, refusal.message);
+    let findings = opinion(client, soql, api).await;
+    let place = refusal.span(soql);
+    let ours = match place {
+        // Of several faults the one that the org speaks of.
+        Some(span) => findings.iter().find(|finding| finding.span.start == span.start).or(findings.first()),
+        None => findings.first(),
+    };
+    let Some(span) = place.or(ours.map(|finding| finding.span)) else { return Failure::from(error) };
+    let excerpt = Source::new(soql).excerpt(span, look_of_words());
+    let sentence = ours.map_or(refusal.message.as_str(), |finding| finding.message.as_str());
+    let failure = Failure::new(Exit::Failed, format!("the org refused the query: {sentence}\n{excerpt}")).cause(words);
+    match ours.and_then(|finding| hint(finding, soql)) {
+        Some(hint) => failure.hint(hint),
         None => failure,
     }
 }
 
-/// What the org says it does not know.
-#[derive(Debug, PartialEq, Eq)]
-enum Unknown {
-    Field { name: String, object: String },
-    Object(String),
-}
-
-impl Unknown {
-    /// Reads the sentences of INVALID_FIELD and INVALID_TYPE.
-    fn of(message: &str) -> Option<Self> {
-        let quoted = |after: &str| {
-            let (_, rest) = message.split_once(after)?;
-            rest.split_once('\'').map(|(name, _)| name.to_owned())
-        };
-        if let Some(name) = quoted("No such column '") {
-            let object = quoted("on entity '").or_else(|| quoted("on sobject of type '"))?;
-            return Some(Self::Field { name, object });
-        }
-        quoted("sObject type '").map(Self::Object)
-    }
-}
-
-async fn advise(client: &Client, unknown: &Unknown) -> Option<String> {
-    match unknown {
-        Unknown::Field { name, object } => {
-            let describe = client.describe(object).await.ok()?;
-            let known: Vec<&str> = describe.fields.iter().map(|field| field.name.as_str()).collect();
-            let lists = format!("`tidegate describe {object}` lists its fields");
-            Some(match closest(name, &known) {
-                Some(near) => format!("did you mean `{near}`? {lists}"),
-                None => format!("{lists}, as far as this user may see them"),
-            })
-        }
-        Unknown::Object(name) => {
-            let global = client.describe_global().await.ok()?;
-            let known: Vec<&str> = global.sobjects.iter().map(|object| object.name.as_str()).collect();
-            Some(match closest(name, &known) {
-                Some(near) => format!("did you mean `{near}`? `tidegate describe` lists the objects"),
-                None => "`tidegate describe` lists the objects, as far as this user may see them".to_owned(),
-            })
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_read_from_the_orgs_sentences() {
-        let field =
-            "\nSELECT Nmae FROM Account\n ^\nERROR at Row:1:Column:8\nNo such column 'Nmae' on entity 'Account'. If";
-        let expected = Unknown::Field { name: "Nmae".into(), object: "Account".into() };
-        assert_eq!(Unknown::of(field), Some(expected));
-        assert_eq!(Unknown::of("sObject type 'Acount' is not supported."), Some(Unknown::Object("Acount".into())));
-        assert_eq!(Unknown::of("unexpected token: 'x'"), None);
+/// What to do, and the better query where there is one.
+fn hint(finding: &Finding, soql: &str) -> Option<String> {
+    let lists = match finding.rule {
+        "unknown-field" | "unknown-relationship" => " (`tidegate describe OBJECT` lists an object's fields)",
+        "unknown-object" => " (`tidegate describe` lists the objects)",
+        _ => "",
+    };
+    let better = finding.fix.as_ref().filter(|fix| fix.is_safe).and_then(|fix| fix.apply(soql));
+    let better = better.filter(|better| better.chars().count() <= 200 && !better.contains('\n'));
+    match (&finding.suggestion, better) {
+        (Some(suggestion), Some(better)) => Some(format!("{suggestion}{lists}\n      {better}")),
+        (Some(suggestion), None) => Some(format!("{suggestion}{lists}")),
+        (None, Some(better)) => Some(format!("write {better}")),
+        (None, None) => None,
     }
 }

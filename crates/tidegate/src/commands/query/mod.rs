@@ -12,6 +12,7 @@ use futures::StreamExt;
 use tidegate_client::Client;
 use tidegate_client::bulk::{Locator, QueryOperation, Wait};
 use tidegate_soql::ast::SelectItem;
+use tidegate_soql::check::Api;
 
 use super::writing;
 use crate::args::{Format, QueryArgs};
@@ -68,12 +69,12 @@ async fn rest(
     out: &mut (dyn Write + Send),
 ) -> Result<u64, Failure> {
     let query = binds::parse(&soql)?;
-    let mut records = if all { client.query_all(soql) } else { client.query(soql) };
+    let mut records = if all { client.query_all(soql.clone()) } else { client.query(soql.clone()) };
     let mut writer = Writer::new(format, &query, out);
     while let Some(record) = records.next().await {
         let record = match record {
             Ok(record) => record,
-            Err(error) => return Err(advice::failure(client, error).await),
+            Err(error) => return Err(advice::failure(client, &soql, Api::Rest, error).await),
         };
         match writer.record(record) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(writer.rows),
@@ -94,7 +95,7 @@ async fn bulk(client: &Client, soql: String, all: bool, out: &mut (dyn Write + S
     let operation = if all { QueryOperation::QueryAll } else { QueryOperation::Query };
     let job = match bulk.create_query_job(&soql, operation).await {
         Ok(job) => job,
-        Err(error) => return Err(advice::failure(client, error).await),
+        Err(error) => return Err(advice::failure(client, &soql, Api::BulkQuery, error).await),
     };
     let done = download(client, &job.id, out).await;
     // Its results would lie about for seven days. That they could not be deleted spoils nothing.
