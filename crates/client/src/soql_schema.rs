@@ -7,8 +7,8 @@ use tidegate_soql::check::{ChildFacts, FieldFacts, FieldKind, KnownSchema, Need,
 
 use crate::{
     client::Client,
-    describe::{Describe, DescribeField},
     error::Error,
+    rest::{Describe, DescribeField},
     soql_calls::RecordCounts,
 };
 
