@@ -60,7 +60,13 @@ pub use describe::{
 pub use error::{ApiError, AuthError, Cause, Error, LostHow, SubscriptionError, SubscriptionErrorKind};
 pub use identity::{UserInfo, UserInfoReply};
 pub use limits::{ApiUsage, Limit, Limits};
-pub use query::{QUERY_URL_BYTES_MAX, Query, QueryMore, QueryPage, Record, RecordStream, TypedStream};
+#[doc(hidden)]
+pub use query::check_binds;
+pub use query::{
+    Children, Explain, Explanation, FlatStream, Flatten, Like, LongQuery, PlanNote, QUERY_URL_BYTES_MAX, Query,
+    QueryMore, QueryPage, QueryPlan, Record, RecordStream, Soql, SoqlError, TypedStream, flatten,
+};
 pub use record::{Create, Delete, Get, Saved, Update, Upsert};
 pub use retry::RetryPolicy;
+pub use tidegate_soql::{BindError, BindValue};
 pub use version::{ApiVersion, VersionInfo, Versions};
