@@ -17,7 +17,7 @@ use crate::{
     events::Events,
     identity::UserInfo,
     limits::ApiUsage,
-    query::{Query, QueryPage, RecordStream, TypedStream},
+    query::{Explain, Explanation, Query, QueryPage, RecordStream, TypedStream},
     rest::DescribeCache,
     transport::{OpenFailure, Outgoing, Told, Transport},
     version::{ApiVersion, Versions},
@@ -123,24 +123,37 @@ impl Client {
         self.inner.send(call).await
     }
 
-    /// The records of a query, page after page as they are read.
-    pub fn query(&self, soql: impl Into<String>) -> RecordStream {
-        RecordStream::new(self.clone(), Query::new(soql))
+    /// The records of a query, page after page as they are read, with their children complete.
+    pub fn query(&self, query: impl Into<Query>) -> RecordStream {
+        RecordStream::new(self.clone(), query.into())
     }
 
     /// As [`Client::query`], with records in the recycle bin and archived activities.
-    pub fn query_all(&self, soql: impl Into<String>) -> RecordStream {
-        RecordStream::new(self.clone(), Query::new(soql).with_deleted())
+    pub fn query_all(&self, query: impl Into<Query>) -> RecordStream {
+        RecordStream::new(self.clone(), query.into().with_deleted())
     }
 
     /// As [`Client::query`], with each record as a value of a type.
-    pub fn query_as<T: serde::de::DeserializeOwned>(&self, soql: impl Into<String>) -> TypedStream<T> {
-        self.query(soql).typed()
+    pub fn query_as<T: serde::de::DeserializeOwned>(&self, query: impl Into<Query>) -> TypedStream<T> {
+        self.query(query).typed()
     }
 
-    /// The first page of a query.
-    pub async fn query_page(&self, soql: impl Into<String>) -> Result<QueryPage, Error> {
-        self.send(&Query::new(soql)).await
+    /// The first page of a query, as the org gives it.
+    pub async fn query_page(&self, query: impl Into<Query>) -> Result<QueryPage, Error> {
+        self.send(&query.into()).await
+    }
+
+    /// How many rows a query finds. Any plain query will do: it is sent as `SELECT COUNT()`.
+    ///
+    /// # Errors
+    /// As for the query; and [`Error::Config`] for one that groups or aggregates, whose rows are not records.
+    pub async fn count(&self, query: impl Into<Query>) -> Result<u64, Error> {
+        crate::query::count(self, query.into()).await
+    }
+
+    /// How the org would run a query: its plans, the best first. The query is not run.
+    pub async fn explain(&self, query: impl Into<Query>) -> Result<Explanation, Error> {
+        self.send(&Explain::new(query)).await
     }
 
     /// Bulk API 2.0.

@@ -166,12 +166,25 @@ pub enum Error {
         max: u64,
     },
     /// The query does not fit into a URL.
-    #[error("the query needs a URL of {bytes} bytes, and one may have {max}")]
+    #[error("the query needs a URL of {bytes} bytes, and one may have {max}{}", why_whole(why))]
     QueryTooLong {
         /// Bytes needed.
         bytes: usize,
         /// The most that is allowed.
         max: usize,
+        /// Why it cannot be cut into several queries, where that was tried.
+        why: Option<String>,
+    },
+    /// A query and the values for it do not fit.
+    #[error(transparent)]
+    Soql(crate::query::SoqlError),
+    /// Rows kept changing while the parts of a query that was cut by its fields were read.
+    #[error("{what}: {rows} rows changed again each time their parts were read")]
+    Unsettled {
+        /// What was being done.
+        what: String,
+        /// How many rows.
+        rows: usize,
     },
     /// A subscription ended for a reason that connecting again cannot cure, or could not be kept up.
     #[error(transparent)]
@@ -199,7 +212,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Error::Transport { how, .. } => *how != LostHow::Untrusted,
-            Error::PageCut { .. } | Error::JobDeadline { .. } => true,
+            Error::PageCut { .. } | Error::JobDeadline { .. } | Error::Unsettled { .. } => true,
             Error::Api { status, errors, .. } => {
                 matches!(Refusal::of(*status, errors), Refusal::Transient | Refusal::Concurrency | Refusal::Maintenance)
             }
@@ -282,10 +295,11 @@ impl Error {
             Error::QueryTooLong { .. } => {
                 "select fewer fields, split a long IN list, or use a Bulk query job, which takes 100,000 characters"
             }
+            Error::Unsettled { .. } => "try again when fewer rows change, or select fewer fields",
             Error::JobDeadline { .. } => "the job goes on in the org; wait again with its id",
             Error::Subscription(error) => return error.kind.hint().map(str::to_owned),
             Error::Rejected { .. } => "none of the records was written; put the ones named right and send all again",
-            Error::Decode { .. } | Error::Job { .. } => return None,
+            Error::Decode { .. } | Error::Job { .. } | Error::Soql(_) => return None,
         };
         Some(words.to_owned())
     }
@@ -384,6 +398,13 @@ fn lost(how: LostHow) -> &'static str {
         LostHow::Timeout => "no answer came in time",
         LostHow::Stalled => "the answer stopped coming",
         LostHow::Broken => "the connection broke",
+    }
+}
+
+fn why_whole(why: &Option<String>) -> String {
+    match why {
+        Some(why) => format!("; it cannot be cut into several: {why}"),
+        None => String::new(),
     }
 }
 

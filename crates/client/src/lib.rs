@@ -46,7 +46,6 @@ mod limits;
 mod query;
 pub mod rest;
 mod retry;
-mod soql_calls;
 mod soql_schema;
 mod tls;
 mod transport;
@@ -62,12 +61,17 @@ pub use config::{ClientConfig, Credentials, DEFAULT_PUBSUB_ENDPOINT, OrgLogin, T
 pub use error::{ApiError, AuthError, Cause, Error, LostHow, Rejection, SubscriptionError, SubscriptionErrorKind};
 pub use identity::{UserInfo, UserInfoReply};
 pub use limits::{ApiUsage, Limit, Limits};
-pub use query::{QUERY_URL_BYTES_MAX, Query, QueryMore, QueryPage, Record, RecordStream, TypedStream};
+#[doc(hidden)]
+pub use query::check_binds;
+pub use query::{
+    Children, Explain, Explanation, FlatStream, Flatten, Like, LongQuery, PlanNote, QUERY_URL_BYTES_MAX, Query,
+    QueryMore, QueryPage, QueryPlan, Record, RecordStream, Soql, SoqlError, TypedStream, flatten,
+};
 pub use rest::{
     ChildRelationship, Create, Delete, Describe, DescribeField, DescribeGlobal, DescribeObject, DescribeObjects, Field,
     Get, Headers, PicklistValue, RecordTypeInfo, Related, SObject, Saved, Update, Upsert,
 };
 pub use retry::RetryPolicy;
-pub use soql_calls::{Explain, Explanation, PlanNote, QueryPlan, RecordCounts};
 pub use soql_schema::SoqlChecker;
+pub use tidegate_soql::{BindError, BindValue};
 pub use version::{ApiVersion, VersionInfo, Versions};

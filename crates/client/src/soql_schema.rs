@@ -8,8 +8,8 @@ use tidegate_soql::check::{ChildFacts, FieldFacts, FieldKind, KnownSchema, Need,
 use crate::{
     client::Client,
     error::Error,
+    rest::RecordCounts,
     rest::{Describe, DescribeField},
-    soql_calls::RecordCounts,
 };
 
 /// Describes that are fetched at a time.

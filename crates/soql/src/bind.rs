@@ -3,10 +3,11 @@
 //! A value becomes a literal of the tree and is escaped when the tree is printed, so no text can end its string or add
 //! to the query.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashSet};
 
-use jiff::Timestamp;
 use jiff::civil::{Date, Time};
+use jiff::{Timestamp, Zoned};
 use rust_decimal::Decimal;
 
 use crate::ast::{
@@ -54,12 +55,18 @@ from! {
     Decimal => |number| BindValue::Number(number);
     i64 => |number| BindValue::Number(number.into());
     i32 => |number| BindValue::Number(number.into());
+    i16 => |number| BindValue::Number(number.into());
+    i8 => |number| BindValue::Number(number.into());
     u64 => |number| BindValue::Number(number.into());
     u32 => |number| BindValue::Number(number.into());
+    u16 => |number| BindValue::Number(number.into());
+    u8 => |number| BindValue::Number(number.into());
     usize => |number| BindValue::Number(number.into());
     bool => |boolean| BindValue::Boolean(boolean);
     Date => |date| BindValue::Date(date);
     Timestamp => |instant| BindValue::DateTime(instant);
+    Zoned => |instant| BindValue::DateTime(instant.timestamp());
+    Cow<'_, str> => |text| BindValue::Text(text.into_owned());
     Time => |time| BindValue::Time(time);
 }
 
@@ -78,6 +85,30 @@ impl<T: Into<BindValue>> From<Vec<T>> for BindValue {
 impl<T: Into<BindValue> + Clone> From<&[T]> for BindValue {
     fn from(values: &[T]) -> BindValue {
         BindValue::List(values.iter().cloned().map(Into::into).collect())
+    }
+}
+
+impl<T: Into<BindValue> + Clone> From<&Vec<T>> for BindValue {
+    fn from(values: &Vec<T>) -> BindValue {
+        values.as_slice().into()
+    }
+}
+
+impl<T: Into<BindValue>, const N: usize> From<[T; N]> for BindValue {
+    fn from(values: [T; N]) -> BindValue {
+        BindValue::List(values.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<T: Into<BindValue> + Clone, const N: usize> From<&[T; N]> for BindValue {
+    fn from(values: &[T; N]) -> BindValue {
+        values.as_slice().into()
+    }
+}
+
+impl<T: Into<BindValue>> From<BTreeSet<T>> for BindValue {
+    fn from(values: BTreeSet<T>) -> BindValue {
+        BindValue::List(values.into_iter().map(Into::into).collect())
     }
 }
 
