@@ -1,4 +1,5 @@
-//! Why a subscription ended, decided by the `error-code` trailer where there is one.
+//! Why a subscription ended: decided by the `error-code` trailer of Pub/Sub where there is one, and by the Bayeux
+//! error in CometD (`cometd::refusal`).
 
 use tonic::{Code, Status};
 
@@ -118,6 +119,8 @@ pub struct SubscriptionError {
     pub code: String,
     /// The service's words.
     pub message: String,
+    /// The channel concerned; `None` where it is all of them.
+    pub channel: Option<String>,
 }
 
 impl SubscriptionError {
@@ -132,6 +135,7 @@ impl SubscriptionError {
             } else {
                 status.message().to_owned()
             },
+            channel: None,
         }
     }
 
@@ -141,7 +145,14 @@ impl SubscriptionError {
             what: what.to_owned(),
             code: "Unavailable".into(),
             message: message.into(),
+            channel: None,
         }
+    }
+
+    /// Concerns one channel.
+    pub(crate) fn of(mut self, channel: &str) -> SubscriptionError {
+        self.channel = Some(channel.to_owned());
+        self
     }
 }
 
