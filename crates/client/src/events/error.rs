@@ -26,6 +26,8 @@ pub enum SubscriptionErrorKind {
     Unauthenticated,
     /// The service cannot be reached, is overloaded, or said nothing for too long.
     Unavailable,
+    /// An administrator has stopped the managed subscription, which also removed its committed position.
+    Stopped,
     /// The request is at fault.
     Request,
 }
@@ -62,6 +64,9 @@ impl SubscriptionErrorKind {
             SubscriptionErrorKind::Unavailable => {
                 "check the network to the Pub/Sub endpoint (port 7443 or 443, HTTP/2)"
             }
+            SubscriptionErrorKind::Stopped => {
+                "set the ManagedEventSubscription's state to RUN; its committed position is gone"
+            }
             SubscriptionErrorKind::Request => return None,
         })
     }
@@ -77,7 +82,14 @@ impl SubscriptionErrorKind {
         match short {
             "subscription.fetch.replayid.validation.failed" => ReplayIdExpired,
             "subscription.fetch.replayid.corrupted" => ReplayIdInvalid,
-            "topic.not.found" | "topic.validation.empty" => ChannelNotFound,
+            "topic.not.found"
+            | "topic.validation.empty"
+            | "managed.subscription.developer.name.not.found"
+            | "managed.subscription.id.not.found"
+            | "managed.subscription.id.invalid"
+            | "managed.subscription.config.deleted" => ChannelNotFound,
+            "managed.subscription.config.stopped" => Stopped,
+            "managed.subscription.already.active" => TooManyClients,
             "topic.meta.permission"
             | "topic.api.unavailable"
             | "schema.meta.permission"

@@ -85,7 +85,7 @@ impl Feed {
                 event.group_ends = !follows.is_some_and(|(_, next)| {
                     event.position.as_ref().is_some_and(|position| position.bytes() == next.replay_id)
                 });
-                return Ok(Some(News::Event(event)));
+                return Ok(Some(News::Event(Box::new(event))));
             }
             if self.raws.is_empty() {
                 return Ok(None);

@@ -33,7 +33,7 @@ pub enum Delivery {
 
 /// What a transport brings.
 pub(super) enum News {
-    Event(Event),
+    Event(Box<Event>),
     /// Positions are of a channel that had nothing else to tell.
     KeepAlive(Option<(String, Position)>),
     MaybeMissed(String),
@@ -186,7 +186,7 @@ impl Subscription {
                         tracing::debug!(channel = event.channel, "an event came again");
                         continue;
                     }
-                    return Ok(Some(Delivery::Event(Box::new(event))));
+                    return Ok(Some(Delivery::Event(event)));
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! One subscription type over CometD and Pub/Sub: the same events, and the same behaviour when things go wrong.
 
 mod equal;
+mod publish;
 mod trouble;
 
 use std::time::Duration;

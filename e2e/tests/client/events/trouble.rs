@@ -11,7 +11,7 @@ use super::{BOTH, account, accounts, next, order};
 use crate::support::{World, world_of};
 
 /// A client that does not wait long before it tries again.
-async fn hasty() -> World {
+pub(super) async fn hasty() -> World {
     let seed = Some(SeedConfig { number: 1, contacts: 5 });
     world_of(Config { seed, ..Config::default() }, |config| {
         let quick = Duration::from_millis(20);

@@ -477,7 +477,7 @@ impl Feed {
         // A filtered subscription's events may come under the bare name.
         let wanted = self.wanted.iter().find(of).or_else(|| self.wanted.iter().find(same));
         if let Some(wanted) = wanted {
-            self.news.push_back(News::Event(Event::from_cometd(&wanted.channel, data)));
+            self.news.push_back(News::Event(Box::new(Event::from_cometd(&wanted.channel, data))));
         }
     }
 
