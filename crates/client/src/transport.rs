@@ -253,6 +253,24 @@ impl Transport {
         }
     }
 
+    /// Sends once and gives back whatever comes, refusals too: for a protocol with errors and retries of its own. The
+    /// deadline is for the whole answer, which may be held for long before its first byte.
+    pub(crate) async fn exchange(
+        &self,
+        outgoing: &Outgoing,
+        session: &Session,
+        deadline: Duration,
+        bytes_max: usize,
+    ) -> Result<http::Response<Bytes>, Error> {
+        let request = self.request(outgoing, &session.instance_url, Some(session))?.body(outgoing.body.clone());
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let whole = whole(&outgoing.what, request, bytes_max);
+        let answer =
+            tokio::time::timeout(deadline, whole).await.map_err(|_| timeout(&outgoing.what, LostHow::Timeout))??;
+        self.listen(answer.headers());
+        Ok(answer)
+    }
+
     /// As [`Transport::send_stream`], for answers whose status says all.
     pub(crate) async fn upload(
         &self,
@@ -544,6 +562,26 @@ pub(crate) enum UploadFailure {
     Refused(Error),
     /// The org may have taken it.
     Unknown(Error),
+}
+
+/// Sends, and reads the whole answer.
+pub(crate) async fn whole(
+    what: &str,
+    request: reqwest::RequestBuilder,
+    bytes_max: usize,
+) -> Result<http::Response<Bytes>, Error> {
+    let mut response = request.send().await.map_err(|source| lost(what, source))?;
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(|source| lost(what, source))? {
+        if body.len() + chunk.len() > bytes_max {
+            return Err(Error::unexpected(what, format!("the answer is larger than {bytes_max} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let mut answer = http::Response::new(body.freeze());
+    *answer.status_mut() = response.status();
+    *answer.headers_mut() = std::mem::take(response.headers_mut());
+    Ok(answer)
 }
 
 /// Whether the org told us, or we know, that a request had no effect, so that even a create may be sent again.

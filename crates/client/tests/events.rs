@@ -23,7 +23,7 @@ use http_body_util::{BodyExt, StreamBody};
 use prost::Message;
 use tidegate_client::{
     Client, ClientConfig, Credentials, Error, OrgLogin, RetryPolicy, SubscriptionErrorKind,
-    events::{Replay, Subscription},
+    events::{Position, RawSubscription, Replay},
 };
 
 const PREFIX: &str = "sfdc.platform.eventbus.grpc.";
@@ -253,7 +253,7 @@ impl Bus {
     }
 }
 
-async fn next(subscription: &mut Subscription) -> Vec<u8> {
+async fn next(subscription: &mut RawSubscription) -> Vec<u8> {
     let fetched = subscription.next().await.unwrap().unwrap();
     fetched.events.iter().map(|event| event.payload[0]).collect()
 }
@@ -312,7 +312,8 @@ async fn before_the_first_answer_the_start_is_kept() {
     let (bus, org) = Bus::start(vec![vec![Act::End(14, "service.unavailable")], vec![events(&[6], 6, 99), Act::Hang]])
         .await
         .unwrap();
-    let mut subscription = org.events().subscribe("/data/X", Replay::After(vec![0, 5]), 100).await.unwrap();
+    let mut subscription =
+        org.events().subscribe("/data/X", Replay::After(Position::pubsub(vec![0, 5])), 100).await.unwrap();
     assert_eq!(subscription.position(), Some([0, 5].as_slice()));
     assert_eq!(next(&mut subscription).await, [6]);
     assert_eq!(bus.opened(), [(2, vec![0, 5], 100), (2, vec![0, 5], 100)]);
@@ -345,7 +346,8 @@ async fn what_connecting_again_cannot_cure_is_an_error_at_once() {
     ];
     for (code, kind) in cases {
         let (bus, org) = Bus::start(vec![vec![Act::End(3, code)]]).await.unwrap();
-        let mut subscription = org.events().subscribe("/data/X", Replay::After(vec![9]), 100).await.unwrap();
+        let mut subscription =
+            org.events().subscribe("/data/X", Replay::After(Position::pubsub(vec![9])), 100).await.unwrap();
         let error = subscription.next().await.unwrap_err();
         assert!(matches!(&error, Error::Subscription(e) if e.kind == kind && e.code.ends_with(code)), "{error:?}");
         assert_eq!(bus.opened().len(), 1);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use serde_json::json;
 use tidegate_client::bulk::{IngestOperation, IngestResults, IngestSpec, Locator, QueryOperation, Wait};
-use tidegate_client::events::Replay;
+use tidegate_client::events::{Position, Replay};
 use tidegate_client::{Create, Delete, Error, Get, Limits, SubscriptionErrorKind, Update, Upsert};
 
 use crate::support::world;
@@ -127,7 +127,7 @@ async fn events() {
         Err(error) => error,
     };
     assert!(matches!(&error, Error::Subscription(e) if e.kind == SubscriptionErrorKind::ChannelNotFound), "{error:?}");
-    let error = match bus.subscribe("/data/ChangeEvents", Replay::After(vec![0; 3]), 10).await {
+    let error = match bus.subscribe("/data/ChangeEvents", Replay::After(Position::pubsub([0; 3])), 10).await {
         Ok(mut subscription) => subscription.next().await.unwrap_err(),
         Err(error) => error,
     };
@@ -190,7 +190,8 @@ async fn faults() {
     let position = first.events[0].replay_id.clone();
     let cut = json!({"match": {"path": "Subscribe"}, "action": {"cut_after_messages": 1}});
     world.control("faults", cut).await;
-    let mut subscription = bus.subscribe("/data/ChangeEvents", Replay::After(position.clone()), 100).await.unwrap();
+    let mut subscription =
+        bus.subscribe("/data/ChangeEvents", Replay::After(Position::pubsub(position.clone())), 100).await.unwrap();
     for n in 0..3 {
         let fields = json!({"Name": format!("Event {n}")});
         org.send(&Create { object: "Account".into(), fields }).await.unwrap();
@@ -204,7 +205,7 @@ async fn faults() {
     }
     assert!(subscription.reconnects() > 0);
     world.control("replay/expire", json!({})).await;
-    let error = match bus.subscribe("/data/ChangeEvents", Replay::After(position), 100).await {
+    let error = match bus.subscribe("/data/ChangeEvents", Replay::After(Position::pubsub(position)), 100).await {
         Ok(mut subscription) => subscription.next().await.unwrap_err(),
         Err(error) => error,
     };

@@ -6,4 +6,5 @@ mod basics;
 mod bulk;
 mod cells;
 mod check;
+mod events;
 mod support;

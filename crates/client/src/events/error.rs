@@ -1,4 +1,5 @@
-//! Why a subscription ended, decided by the `error-code` trailer where there is one.
+//! Why a subscription ended: decided by the `error-code` trailer of Pub/Sub where there is one, and by the Bayeux
+//! error in CometD (`cometd::refusal`).
 
 use tonic::{Code, Status};
 
@@ -25,6 +26,8 @@ pub enum SubscriptionErrorKind {
     Unauthenticated,
     /// The service cannot be reached, is overloaded, or said nothing for too long.
     Unavailable,
+    /// An administrator has stopped the managed subscription, which also removed its committed position.
+    Stopped,
     /// The request is at fault.
     Request,
 }
@@ -61,6 +64,9 @@ impl SubscriptionErrorKind {
             SubscriptionErrorKind::Unavailable => {
                 "check the network to the Pub/Sub endpoint (port 7443 or 443, HTTP/2)"
             }
+            SubscriptionErrorKind::Stopped => {
+                "set the ManagedEventSubscription's state to RUN; its committed position is gone"
+            }
             SubscriptionErrorKind::Request => return None,
         })
     }
@@ -76,7 +82,14 @@ impl SubscriptionErrorKind {
         match short {
             "subscription.fetch.replayid.validation.failed" => ReplayIdExpired,
             "subscription.fetch.replayid.corrupted" => ReplayIdInvalid,
-            "topic.not.found" | "topic.validation.empty" => ChannelNotFound,
+            "topic.not.found"
+            | "topic.validation.empty"
+            | "managed.subscription.developer.name.not.found"
+            | "managed.subscription.id.not.found"
+            | "managed.subscription.id.invalid"
+            | "managed.subscription.config.deleted" => ChannelNotFound,
+            "managed.subscription.config.stopped" => Stopped,
+            "managed.subscription.already.active" => TooManyClients,
             "topic.meta.permission"
             | "topic.api.unavailable"
             | "schema.meta.permission"
@@ -118,6 +131,8 @@ pub struct SubscriptionError {
     pub code: String,
     /// The service's words.
     pub message: String,
+    /// The channel concerned; `None` where it is all of them.
+    pub channel: Option<String>,
 }
 
 impl SubscriptionError {
@@ -132,6 +147,7 @@ impl SubscriptionError {
             } else {
                 status.message().to_owned()
             },
+            channel: None,
         }
     }
 
@@ -141,7 +157,14 @@ impl SubscriptionError {
             what: what.to_owned(),
             code: "Unavailable".into(),
             message: message.into(),
+            channel: None,
         }
+    }
+
+    /// Concerns one channel.
+    pub(crate) fn of(mut self, channel: &str) -> SubscriptionError {
+        self.channel = Some(channel.to_owned());
+        self
     }
 }
 

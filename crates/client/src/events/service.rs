@@ -20,7 +20,8 @@ use crate::{
 };
 
 use super::{
-    Replay, Subscription, SubscriptionError, SubscriptionErrorKind,
+    Listen, RawSubscription, Replay, SubscriptionError, SubscriptionErrorKind,
+    avro::{DecodeError, EventSchema},
     proto::{SchemaRequest, TopicRequest, pub_sub_client::PubSubClient},
 };
 
@@ -34,6 +35,7 @@ const SCHEMAS_MAX: usize = 4096;
 pub(crate) struct Channel {
     transport: tonic::transport::Channel,
     schemas: Arc<Mutex<HashMap<String, Arc<str>>>>,
+    parsed: Arc<Mutex<HashMap<String, Arc<EventSchema>>>>,
 }
 
 impl Channel {
@@ -57,7 +59,7 @@ impl Channel {
                 .tls_config(ClientTlsConfig::new().trust_anchors(roots.roots))
                 .map_err(|source| Error::config(format!("TLS to the Pub/Sub endpoint cannot be set up: {source}")))?;
         }
-        Ok(Channel { transport: endpoint.connect_lazy(), schemas: Arc::default() })
+        Ok(Channel { transport: endpoint.connect_lazy(), schemas: Arc::default(), parsed: Arc::default() })
     }
 
     pub(super) fn client(&self) -> PubSubClient<tonic::transport::Channel> {
@@ -72,6 +74,8 @@ pub struct Topic {
     pub channel: String,
     /// Whether this user may subscribe.
     pub can_subscribe: bool,
+    /// Whether this user may publish to it.
+    pub can_publish: bool,
     /// The newest schema; `None` for channels that carry several kinds of event. Events name their own.
     pub schema_id: Option<String>,
 }
@@ -87,13 +91,19 @@ impl Events {
         Events { client }
     }
 
-    /// Subscribes to a channel. `credit` is how many events may be under way at once, 1 to 100. A refusal that comes
-    /// within some seconds is told here, a later one by [`Subscription::next`]; see there for what happens later.
+    /// Begins to say what to listen to: one channel, or several by [`Listen::and`], over either transport.
+    pub fn listen(&self, channel: impl Into<String>) -> Listen {
+        Listen::new(self.clone(), channel.into())
+    }
+
+    /// Subscribes to a channel by Pub/Sub, for bytes. `credit` is how many events may be under way at once, 1 to 100. A
+    /// refusal that comes within some seconds is told here, a later one by [`RawSubscription::next`]; see there for
+    /// what happens later.
     ///
     /// # Errors
     /// [`Error::Subscription`] with a kind that says what to do.
-    pub async fn subscribe(&self, channel: &str, replay: Replay, credit: u32) -> Result<Subscription, Error> {
-        Subscription::open(self.clone(), channel, replay, credit).await
+    pub async fn subscribe(&self, channel: &str, replay: Replay, credit: u32) -> Result<RawSubscription, Error> {
+        RawSubscription::open(self.clone(), channel, replay, credit).await
     }
 
     /// Asks about a channel.
@@ -109,6 +119,7 @@ impl Events {
         Ok(Topic {
             channel: info.topic_name,
             can_subscribe: info.can_subscribe,
+            can_publish: info.can_publish,
             schema_id: (!info.schema_id.is_empty()).then_some(info.schema_id),
         })
     }
@@ -134,6 +145,27 @@ impl Events {
         }
         schemas.insert(id.to_owned(), schema.clone());
         Ok(schema)
+    }
+
+    /// As [`Events::schema`], parsed.
+    ///
+    /// # Errors
+    /// The inner error says that the org's schema cannot be understood, which no later attempt changes.
+    pub(super) async fn parsed_schema(&self, id: &str) -> Result<Result<Arc<EventSchema>, DecodeError>, Error> {
+        let known = self.channel().await?.parsed.clone();
+        if let Some(schema) = known.lock().get(id) {
+            return Ok(Ok(schema.clone()));
+        }
+        let json = self.schema(id).await?;
+        Ok(EventSchema::parse(&json).map(|schema| {
+            let schema = Arc::new(schema);
+            let mut known = known.lock();
+            if known.len() >= SCHEMAS_MAX {
+                known.clear();
+            }
+            known.insert(id.to_owned(), schema.clone());
+            schema
+        }))
     }
 
     pub(super) async fn channel(&self) -> Result<&Channel, Error> {

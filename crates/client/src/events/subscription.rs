@@ -1,370 +1,283 @@
-//! A subscription: demand goes out, events come in, and a broken stream is opened again where it broke.
+//! A subscription: the same to its user over both transports.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
-use futures::{StreamExt, future::BoxFuture};
-use tokio::{
-    sync::mpsc,
-    time::{Instant, timeout, timeout_at},
-};
-use tonic::{Response, Status, Streaming};
+use futures::Stream;
 
 use crate::error::Error;
 
 use super::{
-    SubscriptionError, SubscriptionErrorKind,
-    proto::{FetchRequest, FetchResponse, ReplayPreset},
-    service::{Events, with_metadata},
+    Event, EventTransport, Events, Listen, Position, Replay,
+    cometd::{Door, Feed as CometdFeed},
+    listen::check_channel,
+    pubsub::Feed as PubSubFeed,
+    seen::Seen,
 };
 
-/// The most events that may be asked for at once.
-pub const CREDIT_MAX: u32 = 100;
-/// Requests for demand that may wait to be sent. Each asks for one event at least, so there are never more.
-const DEMANDS_MAX: usize = CREDIT_MAX as usize + 1;
-/// How long `subscribe` waits to hear that it was refused. A quiet channel may say nothing at all for 270 s.
-const REFUSAL_WAIT: Duration = Duration::from_secs(5);
-
-/// Where a subscription begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Replay {
-    /// Only events after now.
-    Latest,
-    /// The oldest event that the bus keeps (72 hours).
-    Earliest,
-    /// The first event after this replay id.
-    After(Vec<u8>),
+/// What [`Subscription::next_delivery`] brings.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// An event.
+    Event(Box<Event>),
+    /// The org says that there is nothing new. With Pub/Sub the channels' positions may have moved: worth storing, so
+    /// that a quiet channel's position does not grow too old.
+    KeepAlive,
+    /// The subscription to this channel began at the tip, had no position yet, and had to begin there again: what
+    /// happened meanwhile was not seen. Cannot happen once [`Subscription::position`] tells one.
+    MaybeMissed {
+        /// The channel.
+        channel: String,
+    },
 }
 
-/// One event as it came.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RawEvent {
-    /// The event's own id.
-    pub id: String,
-    /// The schema to read the payload with; see [`Events::schema`].
-    pub schema_id: String,
-    /// A bare Avro datum.
-    pub payload: Vec<u8>,
-    /// Opaque. Store it with the event's effects; give it back in [`Replay::After`].
-    pub replay_id: Vec<u8>,
+/// What a transport brings.
+pub(super) enum News {
+    Event(Box<Event>),
+    /// Positions are of a channel that had nothing else to tell.
+    KeepAlive(Option<(String, Position)>),
+    MaybeMissed(String),
 }
 
-/// One answer of the bus.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fetched {
-    /// The events in the channel's order; none in a keep-alive.
-    pub events: Vec<RawEvent>,
-    /// A position at or after the last event. In a keep-alive it is worth storing, so that a quiet channel's position
-    /// does not grow old.
-    pub latest_replay_id: Vec<u8>,
-    /// Events asked for and not yet come.
-    pub pending: u32,
-}
-
-/// A subscription to one channel.
+/// Events of one or several channels.
 ///
-/// When the stream breaks, is silent for longer than the bus ever is, or its token is refused, it is opened again after
-/// the last event that [`Subscription::next`] returned; at-least-once delivery follows. **Until the first answer has
-/// come** there is no position: a subscription from [`Replay::Latest`] that is opened again before that begins anew at
-/// the end, and what happened between is not seen. Wait for the first answer (at most 270 s on a quiet channel, see
-/// [`Subscription::position`]) before relying on it.
+/// - Every event comes **at least once**, in its channel's order. One that the bus repeats soon is recognised by its key
+///   ([`Event::key`]) and left out; after a restart of the program nothing is recognised.
+/// - **Nothing is asked for ahead**: a caller who does not take events holds back the org, not memory. Over Pub/Sub at
+///   most `credit` events of a channel wait here, over CometD those of one answer.
+/// - A broken connection, a silence longer than the org ever keeps, a lost session, advice to begin anew and an expired
+///   token are mended from the last event that was handed over. What cannot be mended is an error with a kind; calling
+///   again afterwards tries again.
+/// - Its methods may be dropped while they wait (`tokio::select!`, a timeout) without losing anything.
+///
+/// Store a position together with an event's effects, or after them, and only where [`Event::group_ends`].
 #[derive(Debug)]
 pub struct Subscription {
-    events: Events,
-    channel: String,
-    replay: Replay,
-    credit: u32,
-    /// Events asked for and not yet come.
-    pending: u32,
-    position: Option<Vec<u8>>,
-    stream: Option<Open>,
-    closed: bool,
-    /// Streams begun so far.
-    begun: u64,
-    failures: u32,
-    /// Whether the token was refused since anything last came.
-    refused: bool,
+    channels: Vec<Channel>,
+    feed: Feed,
+    seen: Seen,
+    repeated: u64,
 }
 
-/// A stream that is being opened or is open.
-struct Open {
-    demand: mpsc::Sender<FetchRequest>,
-    answers: Answers,
-    generation: u64,
-    /// When anything last came.
-    heard: Instant,
+#[derive(Debug)]
+struct Channel {
+    name: String,
+    /// Of the last event handed over whose group was complete, or of a keep-alive after it.
+    position: Option<Position>,
 }
 
-enum Answers {
-    /// Kept here, so that a caller who stops waiting does not have to begin again.
-    Opening(BoxFuture<'static, Result<Response<Streaming<FetchResponse>>, Status>>),
-    Open(Box<Streaming<FetchResponse>>),
+enum Feed {
+    Cometd(Box<CometdFeed>),
+    PubSub(PubSubFeed),
 }
 
-impl fmt::Debug for Open {
+impl fmt::Debug for Feed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Open").field("open", &matches!(self.answers, Answers::Open(_))).finish_non_exhaustive()
-    }
-}
-
-impl Open {
-    /// Waits until the service has accepted the call.
-    async fn accepted(&mut self) -> Result<&mut Streaming<FetchResponse>, Status> {
-        if let Answers::Opening(opening) = &mut self.answers {
-            let response = opening.await?;
-            self.answers = Answers::Open(Box::new(response.into_inner()));
-            self.heard = Instant::now();
-        }
-        match &mut self.answers {
-            Answers::Open(answers) => Ok(answers),
-            Answers::Opening(_) => Err(Status::internal("the stream is not open")),
-        }
-    }
-
-    async fn answer(&mut self) -> Option<Result<FetchResponse, Status>> {
-        let answer = match self.accepted().await {
-            Ok(answers) => answers.next().await,
-            Err(status) => Some(Err(status)),
-        };
-        self.heard = Instant::now();
-        answer
+        f.write_str(match self {
+            Feed::Cometd(_) => "CometD",
+            Feed::PubSub(_) => "PubSub",
+        })
     }
 }
 
 impl Subscription {
-    pub(super) async fn open(
-        events: Events,
-        channel: &str,
-        replay: Replay,
-        credit: u32,
-    ) -> Result<Subscription, Error> {
-        let mut subscription = Subscription {
-            events,
-            channel: channel.to_owned(),
-            replay,
-            credit: credit.clamp(1, CREDIT_MAX),
-            pending: 0,
-            position: None,
-            stream: None,
-            closed: false,
-            begun: 0,
-            failures: 0,
-            refused: false,
+    pub(super) async fn open(listen: Listen) -> Result<Subscription, Error> {
+        let transport = listen.check()?;
+        let Listen { events, channels, credit, .. } = listen;
+        let known = channels.iter().map(Channel::new).collect();
+        let feed = match transport {
+            EventTransport::CometD => {
+                let mut feed = CometdFeed::new(Door::Org(events.client.clone()), channels);
+                feed.settle().await?;
+                Feed::Cometd(Box::new(feed))
+            }
+            EventTransport::PubSub => Feed::PubSub(PubSubFeed::open(events, channels, credit).await?),
         };
-        subscription.pending = subscription.credit;
-        loop {
-            let open = subscription.opened().await?;
-            let generation = open.generation;
-            let error = match timeout(REFUSAL_WAIT, open.accepted()).await {
-                Ok(Ok(_)) | Err(_) => return Ok(subscription),
-                Ok(Err(status)) => {
-                    let at = &subscription.events.client.inner.config.pubsub_endpoint;
-                    SubscriptionError::from_status(&format!("subscribing to {channel} at {at}"), &status)
-                }
-            };
-            subscription.stream = None;
-            subscription.recover(error, generation).await?;
+        Ok(Subscription { channels: known, feed, seen: Seen::default(), repeated: 0 })
+    }
+
+    /// Bayeux servers that are not Salesforce, on this machine, for tests of the protocol: no sign-in, no replay.
+    #[doc(hidden)]
+    pub async fn open_foreign(
+        url: &str,
+        channels: &[&str],
+        retry: crate::RetryPolicy,
+        timeouts: crate::Timeouts,
+    ) -> Result<Subscription, Error> {
+        let channels: Vec<(String, Replay)> = channels.iter().map(|c| ((*c).to_owned(), Replay::Latest)).collect();
+        let known = channels.iter().map(Channel::new).collect();
+        let mut feed = CometdFeed::new(Door::foreign(url, retry, timeouts)?, channels);
+        feed.settle().await?;
+        Ok(Subscription { channels: known, feed: Feed::Cometd(Box::new(feed)), seen: Seen::default(), repeated: 0 })
+    }
+
+    /// How the events come.
+    pub fn transport(&self) -> EventTransport {
+        match self.feed {
+            Feed::Cometd(_) => EventTransport::CometD,
+            Feed::PubSub(_) => EventTransport::PubSub,
         }
     }
 
-    /// The channel.
-    pub fn channel(&self) -> &str {
-        &self.channel
+    /// The channels.
+    pub fn channels(&self) -> impl Iterator<Item = &str> {
+        self.channels.iter().map(|channel| channel.name.as_str())
     }
 
-    /// Where the stream would be opened again: after the last event returned, or at the last keep-alive. `None` until
-    /// the first answer, unless the subscription began after a replay id.
-    pub fn position(&self) -> Option<&[u8]> {
-        match (&self.position, &self.replay) {
-            (Some(position), _) => Some(position),
-            (None, Replay::After(id)) => Some(id),
-            (None, _) => None,
-        }
+    /// The place up to which everything was handed over, which is where a later subscription has to begin. `None`
+    /// before the first event of a channel that began without a position (over Pub/Sub a keep-alive brings one).
+    pub fn position(&self, channel: &str) -> Option<&Position> {
+        self.channels.iter().find(|known| known.name == channel)?.position.as_ref()
     }
 
-    /// How often the stream was opened again.
+    /// How often the connection or the session was made anew.
     pub fn reconnects(&self) -> u64 {
-        self.begun.saturating_sub(1)
-    }
-
-    /// Whether a stream is open now. While it is not, silence means nothing.
-    pub fn is_open(&self) -> bool {
-        self.stream.is_some()
-    }
-
-    /// Events asked for and not yet come.
-    pub fn pending(&self) -> u32 {
-        self.pending
-    }
-
-    /// Asks for `n` events more; together with those under way never more than 100 count. Ask for what has been dealt
-    /// with, and no more than can be held will ever come.
-    pub async fn request(&mut self, n: u32) -> Result<(), Error> {
-        self.demand(n);
-        Ok(())
-    }
-
-    fn demand(&mut self, n: u32) {
-        let n = n.min(CREDIT_MAX.saturating_sub(self.pending));
-        if n == 0 || self.closed {
-            return;
+        match &self.feed {
+            Feed::Cometd(feed) => feed.reconnects(),
+            Feed::PubSub(feed) => feed.reconnects(),
         }
-        self.pending += n;
-        if let Some(open) = &self.stream {
-            let demand =
-                FetchRequest { topic_name: self.channel.clone(), num_requested: as_i32(n), ..FetchRequest::default() };
-            if open.demand.try_send(demand).is_err() {
-                // The stream is over; `next` opens it again with all that is pending.
-                self.stream = None;
+    }
+
+    /// Events that came again and were left out.
+    pub fn repeated(&self) -> u64 {
+        self.repeated
+    }
+
+    /// The next event; `None` after [`Subscription::close`] or without channels.
+    ///
+    /// # Errors
+    /// [`Error::Subscription`] with a kind, and the channel where it is one channel's: see
+    /// [`Subscription::begin_again`] for a lost position. [`Error::Auth`] where signing in anew fails.
+    pub async fn next(&mut self) -> Result<Option<Event>, Error> {
+        loop {
+            match self.next_delivery().await? {
+                Some(Delivery::Event(event)) => return Ok(Some(*event)),
+                Some(Delivery::MaybeMissed { channel }) => {
+                    tracing::warn!(channel, "subscribed at the tip again, without a position: events may be missed");
+                }
+                Some(Delivery::KeepAlive) => {}
+                None => return Ok(None),
             }
         }
     }
 
-    /// Ends the subscription; `next` returns `None` from now on.
-    pub fn close(&mut self) {
-        self.closed = true;
-        self.stream = None;
-    }
-
-    /// The next answer; `None` only after [`Subscription::close`]. With nothing asked for, the credit is asked for
-    /// again, so that a loop of `next` alone works.
-    ///
-    /// May be dropped and called again without loss.
-    ///
-    /// # Errors
-    /// [`Error::Subscription`] when connecting again cannot help (an expired replay id, a missing right) or has failed
-    /// as often as the retry policy allows. After a retryable one, calling again tries anew from the same position.
-    pub async fn next(&mut self) -> Result<Option<Fetched>, Error> {
-        if self.closed {
-            return Ok(None);
-        }
-        if self.pending == 0 {
-            self.demand(self.credit);
-        }
-        let silence_max = self.events.client.inner.transport.timeouts().event_silence;
+    /// As [`Subscription::next`], with what else there is to tell.
+    pub async fn next_delivery(&mut self) -> Result<Option<Delivery>, Error> {
         loop {
-            let what = format!("the events from {}", self.events.client.inner.config.pubsub_endpoint);
-            let open = self.opened().await?;
-            let (generation, deadline) = (open.generation, open.heard + silence_max);
-            let error = match timeout_at(deadline, open.answer()).await {
-                Ok(Some(Ok(response))) => return Ok(Some(self.deliver(response))),
-                Ok(Some(Err(status))) => SubscriptionError::from_status(&what, &status),
-                Ok(None) => SubscriptionError::unavailable(&what, "the service ended the stream"),
-                Err(_) => SubscriptionError::unavailable(
-                    &what,
-                    format!("nothing came for {} s, not even a keep-alive", silence_max.as_secs()),
-                ),
+            let news = match &mut self.feed {
+                Feed::Cometd(feed) => feed.next().await?,
+                Feed::PubSub(feed) => feed.next().await?,
             };
-            self.stream = None;
-            self.recover(error, generation).await?;
-        }
-    }
-
-    fn deliver(&mut self, response: FetchResponse) -> Fetched {
-        self.failures = 0;
-        self.refused = false;
-        let events: Vec<RawEvent> = response
-            .events
-            .into_iter()
-            .map(|consumer| {
-                let event = consumer.event.unwrap_or_default();
-                RawEvent {
-                    id: event.id,
-                    schema_id: event.schema_id,
-                    payload: event.payload,
-                    replay_id: consumer.replay_id,
+            match news {
+                None => return Ok(None),
+                Some(News::MaybeMissed(channel)) => return Ok(Some(Delivery::MaybeMissed { channel })),
+                Some(News::KeepAlive(moved)) => {
+                    if let Some((channel, position)) = moved {
+                        self.moved(&channel, position);
+                    }
+                    return Ok(Some(Delivery::KeepAlive));
                 }
-            })
-            .collect();
-        // With events, `latest_replay_id` may lie ahead of some that are still to come.
-        let position = match events.last() {
-            Some(event) => &event.replay_id,
-            None => &response.latest_replay_id,
-        };
-        if !position.is_empty() {
-            self.position = Some(position.clone());
+                Some(News::Event(event)) => {
+                    if let (true, Some(position)) = (event.group_ends, &event.position) {
+                        self.moved(&event.channel, position.clone());
+                    }
+                    if event.key().is_some_and(|key| self.seen.is_repeated(key)) {
+                        self.repeated += 1;
+                        tracing::debug!(channel = event.channel, "an event came again");
+                        continue;
+                    }
+                    return Ok(Some(Delivery::Event(event)));
+                }
+            }
         }
-        // Our own count: the service's does not know of demand that is still on its way to it.
-        let came = u32::try_from(events.len()).unwrap_or(u32::MAX);
-        self.pending = self.pending.saturating_sub(came);
-        Fetched { events, latest_replay_id: response.latest_replay_id, pending: self.pending }
     }
 
-    /// The stream, begun if there is none, with the first request on its way.
-    async fn opened(&mut self) -> Result<&mut Open, Error> {
-        let open = match self.stream.take() {
-            Some(open) => open,
-            None => self.begin().await?,
-        };
-        Ok(self.stream.insert(open))
-    }
-
-    async fn begin(&mut self) -> Result<Open, Error> {
-        let session = self.events.client.inner.session().await?;
-        let metadata = self.events.metadata(&session).await?;
-        let mut client = self.events.channel().await?.client();
-        let (preset, replay_id) = match (&self.position, &self.replay) {
-            (Some(position), _) => (ReplayPreset::Custom, position.clone()),
-            (None, Replay::After(id)) => (ReplayPreset::Custom, id.clone()),
-            (None, Replay::Latest) => (ReplayPreset::Latest, vec![]),
-            (None, Replay::Earliest) => (ReplayPreset::Earliest, vec![]),
-        };
-        self.pending = self.pending.clamp(1, CREDIT_MAX);
-        let (demand, requests) = mpsc::channel(DEMANDS_MAX);
-        let first = FetchRequest {
-            topic_name: self.channel.clone(),
-            replay_preset: preset.into(),
-            replay_id,
-            num_requested: as_i32(self.pending),
-            ..FetchRequest::default()
-        };
-        // A new channel has room.
-        let _ = demand.try_send(first);
-        // Ends when the sender is dropped, which closes our side of the stream.
-        let requests = futures::stream::unfold(requests, |mut requests| async move {
-            requests.recv().await.map(|request| (request, requests))
-        });
-        if self.begun > 0 {
-            tracing::info!(channel = self.channel, times = self.begun, "subscribing again");
-        }
-        self.begun += 1;
-        Ok(Open {
-            demand,
-            answers: Answers::Opening(Box::pin(
-                async move { client.subscribe(with_metadata(requests, metadata)).await },
-            )),
-            generation: session.generation,
-            heard: Instant::now(),
+    /// The events as a stream, which ends after the first error.
+    pub fn into_stream(self) -> impl Stream<Item = Result<Event, Error>> + Send {
+        futures::stream::try_unfold(self, |mut subscription| async move {
+            Ok(subscription.next().await?.map(|event| (event, subscription)))
         })
     }
 
-    /// Decides whether to open the stream again, and waits before that.
-    async fn recover(&mut self, error: SubscriptionError, generation: u64) -> Result<(), Error> {
-        let inner = self.events.client.inner.clone();
-        if error.kind == SubscriptionErrorKind::Unauthenticated && !self.refused {
-            self.refused = true;
-            inner.sessions.renew(&inner.transport, generation).await?;
-            return Ok(());
+    fn moved(&mut self, channel: &str, position: Position) {
+        if let Feed::Cometd(feed) = &mut self.feed {
+            feed.moved(channel, &position);
         }
-        self.failures += 1;
-        let retry = inner.transport.retry();
-        if !error.kind.is_transient() || self.failures >= retry.attempts {
-            self.failures = 0;
-            self.refused = false;
-            return Err(error.into());
+        if let Some(known) = self.channels.iter_mut().find(|known| known.name == channel) {
+            known.position = Some(position);
         }
-        let wait: Duration = retry.wait(self.failures, None);
-        tracing::warn!(
-            %error,
-            failures = self.failures,
-            wait_ms = wait.as_millis() as u64,
-            from_position = self.position().is_some(),
-            "the subscription broke; opening it again"
-        );
-        tokio::time::sleep(wait).await;
+    }
+
+    /// Listens to another channel too, in the same session.
+    ///
+    /// # Errors
+    /// As [`Listen::open`].
+    pub async fn add(&mut self, channel: &str, replay: Replay) -> Result<(), Error> {
+        check_channel(channel, &replay, self.transport())?;
+        if self.channels.iter().any(|known| known.name == channel) {
+            return Err(Error::config(format!("channel {channel} is subscribed to already")));
+        }
+        let wanted = (channel.to_owned(), replay);
+        let known = Channel::new(&wanted);
+        match &mut self.feed {
+            Feed::Cometd(feed) => feed.add(wanted).await?,
+            Feed::PubSub(feed) => feed.add(wanted).await?,
+        }
+        self.channels.push(known);
         Ok(())
+    }
+
+    /// Stops listening to a channel. Events that came and were not taken are dropped; the position before them stays
+    /// known to the caller.
+    pub async fn remove(&mut self, channel: &str) -> Result<(), Error> {
+        self.channels.retain(|known| known.name != channel);
+        match &mut self.feed {
+            Feed::Cometd(feed) => feed.remove(channel).await,
+            Feed::PubSub(feed) => {
+                feed.remove(channel);
+                Ok(())
+            }
+        }
+    }
+
+    /// After [`super::SubscriptionErrorKind::ReplayIdExpired`]: begins elsewhere in the channel. Whoever keeps a copy of
+    /// records has to read what changed since the last stored event, as events are lost.
+    pub async fn begin_again(&mut self, channel: &str, replay: Replay) -> Result<(), Error> {
+        check_channel(channel, &replay, self.transport())?;
+        // What is asked for now may bring events that came before, and this time they are wanted.
+        self.seen = Seen::default();
+        if let Err(error) = self.remove(channel).await {
+            tracing::debug!(%error, "could not unsubscribe first");
+        }
+        self.add(channel, replay).await
+    }
+
+    /// Takes its leave, so that the org does not count this client any more. Dropping it does the same in the
+    /// background.
+    pub async fn close(&mut self) {
+        match &mut self.feed {
+            Feed::Cometd(feed) => feed.close().await,
+            Feed::PubSub(feed) => feed.close(),
+        }
     }
 }
 
-fn as_i32(n: u32) -> i32 {
-    i32::try_from(n).unwrap_or(i32::MAX)
+impl Channel {
+    fn new((name, replay): &(String, Replay)) -> Channel {
+        let position = match replay {
+            Replay::After(position) => Some(position.clone()),
+            _ => None,
+        };
+        Channel { name: name.clone(), position }
+    }
+}
+
+impl Events {
+    /// Listens to one channel from now on, by the transport that carries it: the short form of [`Events::listen`].
+    ///
+    /// # Errors
+    /// As [`Listen::open`].
+    pub async fn follow(&self, channel: &str) -> Result<Subscription, Error> {
+        self.listen(channel).open().await
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidegate_client::Error;
-use tidegate_client::events::{RawEvent, Replay, SubscriptionErrorKind};
+use tidegate_client::events::{Position, RawEvent, Replay, SubscriptionErrorKind};
 
 use super::batch::{Batcher, Task};
 use super::mark::closed;
@@ -61,7 +61,7 @@ impl Engine {
     ) -> Result<(), SyncError> {
         let phase = || Phase::Subscribe { channel: self.options.channel.clone() };
         let failed = |error: Error| SyncError::new(phase(), error);
-        let from = Replay::After(checkpoint.replay_id.0.clone());
+        let from = Replay::After(Position::pubsub(checkpoint.replay_id.0.clone()));
         let opening = self.client.events();
         let opening = opening.subscribe(&self.options.channel, from, CREDIT);
         let mut subscription = self.or_stop(opening).await?.map_err(failed)?;

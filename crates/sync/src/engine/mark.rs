@@ -60,5 +60,6 @@ pub(super) fn closed(channel: &str) -> Error {
         what: format!("following {channel}"),
         code: "closed".into(),
         message: "the subscription ended".into(),
+        channel: Some(channel.to_owned()),
     })
 }

@@ -1,7 +1,4 @@
-//! The documented event, byte by byte.
-
-use super::bitmap::decode;
-use super::*;
+//! The documented event of a custom object, byte by byte.
 
 /// The schema of the worked example in Salesforce's shape.
 pub(crate) const WIDGET: &str = r#"{"type":"record","name":"Widget__ChangeEvent","namespace":"com.sforce.eventbus","fields":[
@@ -44,64 +41,4 @@ pub(crate) const UPDATE: &str = "125769646765745f5f63\
 pub(crate) fn bytes(hex: &str) -> Vec<u8> {
     let digit = |c: u8| char::from(c).to_digit(16).expect("a digit");
     hex.as_bytes().chunks(2).map(|p| u8::try_from(digit(p[0]) * 16 + digit(p[1])).expect("a byte")).collect()
-}
-
-#[test]
-fn the_worked_example() {
-    let schema = EventSchema::parse(WIDGET).expect("a schema");
-    let payload = bytes(UPDATE);
-    assert_eq!(payload.len(), 170);
-    let event = schema.decode(&payload).expect("an event");
-    let expected = Header {
-        entity: "Widget__c".into(),
-        record_ids: vec!["a0X000000000001AAA".into()],
-        change_type: ChangeType::Update,
-        transaction_key: "0000aaaa-0000-0000-0000-00000000000b".into(),
-        sequence_number: 1,
-        commit_timestamp: 1_767_225_600_000,
-        nulled: vec!["0x0100".into()],
-        diff: vec![],
-        changed: vec!["0x01A0".into(), "9-0x03".into()],
-    };
-    assert_eq!(event.header, expected);
-    let body = event.body.expect("a body");
-    let named: Vec<String> = decode(&event.header.changed, &schema.fields)
-        .expect("bitmaps")
-        .iter()
-        .map(|b| {
-            let field = &schema.fields[b.field];
-            b.part.map_or_else(|| field.name.clone(), |p| format!("{}.{}", field.name, field.parts[p]))
-        })
-        .collect();
-    assert_eq!(named, ["LastModifiedDate", "Status__c", "Amount__c", "Depot__c.Latitude", "Depot__c.Longitude"]);
-    assert_eq!(body[7], Value::Union(1, Box::new(Value::String("Open".into()))));
-    assert_eq!(body[8], Value::Union(0, Box::new(Value::Null)));
-}
-
-#[test]
-fn a_broken_body_leaves_the_header() {
-    let schema = EventSchema::parse(WIDGET).expect("a schema");
-    let payload = bytes(UPDATE);
-    for length in 0..payload.len() {
-        match schema.decode(&payload[..length]) {
-            Ok(event) => {
-                assert!(event.body.is_none(), "{length} bytes");
-                assert_eq!(event.header.record_ids, ["a0X000000000001AAA"]);
-            }
-            Err(_) => assert!(length < 150, "{length} bytes hold the whole header"),
-        }
-    }
-}
-
-#[test]
-fn a_hash_tells_deliveries_from_events() {
-    let schema = EventSchema::parse(WIDGET).expect("a schema");
-    let header = schema.decode(&bytes(UPDATE)).expect("an event").header;
-    let mut other = header.clone();
-    other.sequence_number = 2;
-    assert_eq!(header.hash(), header.clone().hash());
-    assert_ne!(header.hash(), other.hash());
-    other.sequence_number = 1;
-    other.record_ids.push("a0X000000000002AAA".into());
-    assert_ne!(header.hash(), other.hash());
 }

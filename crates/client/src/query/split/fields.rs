@@ -6,7 +6,7 @@ use super::super::keyset::{own, path};
 use crate::{
     call::{Call, decode_json, escape, get},
     client::Client,
-    describe::Describe,
+    rest::Describe,
     error::Error,
     version::ApiVersion,
 };

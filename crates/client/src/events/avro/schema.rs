@@ -4,33 +4,39 @@ use apache_avro::schema::Schema;
 use apache_avro::types::Value;
 
 use super::binary::{self, Named};
-use super::{ChangeType, Event, Header};
-use crate::decode::DecodeError;
+use super::{ChangeType, DecodeError, Event, FieldForm, Header};
 
 /// A parsed schema. Schemas never change under an id, so one of these can be kept for ever.
 #[derive(Debug)]
 pub struct EventSchema {
-    schema: Schema,
-    header: Schema,
-    named: Named,
-    /// Top-level fields in order; the first is the header.
+    pub(super) schema: Schema,
+    /// Of a change event.
+    header: Option<Schema>,
+    pub(super) named: Named,
+    /// The event's API name, such as `AccountChangeEvent`.
+    pub name: String,
+    /// Top-level fields in order; the first of a change event is the header.
     pub fields: Vec<EventField>,
 }
 
 /// A top-level field of an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventField {
     /// Its name, such as `BillingAddress`.
     pub name: String,
     /// The parts of a compound field in order; empty for others.
     pub parts: Vec<String>,
+    /// What its numbers stand for.
+    pub form: FieldForm,
+    /// Whether it may be left out.
+    pub nullable: bool,
 }
 
 impl EventSchema {
     /// Parses a schema as the org gives it.
     ///
     /// # Errors
-    /// It is no schema of a change event.
+    /// It is no schema of an event.
     pub fn parse(json: &str) -> Result<Self, DecodeError> {
         let wrong = |what: &str| DecodeError::new("event schema", what);
         let schema = Schema::parse_str(json).map_err(|_| wrong("an Avro schema"))?;
@@ -38,22 +44,47 @@ impl EventSchema {
             return Err(wrong("a record"));
         };
         let header = match record.fields.first() {
-            Some(field) if field.name == "ChangeEventHeader" => field.schema.clone(),
-            _ => return Err(wrong("ChangeEventHeader as the first field")),
+            Some(field) if field.name == "ChangeEventHeader" => Some(field.schema.clone()),
+            _ => None,
         };
+        let name = record.name.name().to_owned();
         let mut named = Named::new();
         binary::collect(&schema, &mut named);
-        let field =
-            |f: &apache_avro::schema::RecordField| EventField { name: f.name.clone(), parts: parts(&f.schema, &named) };
+        let field = |f: &apache_avro::schema::RecordField| EventField {
+            name: f.name.clone(),
+            parts: parts(&f.schema, &named),
+            form: FieldForm::of(f.doc.as_deref()),
+            nullable: matches!(&f.schema, Schema::Union(union) if union.variants().contains(&Schema::Null)),
+        };
         let fields = record.fields.iter().map(field).collect();
-        Ok(Self { header, named, fields, schema })
+        Ok(Self { header, named, name, fields, schema })
     }
 
-    /// Reads an event. Where the header can be read and the rest cannot, `body` is `None`.
+    /// Whether it is the schema of a change event.
+    pub fn is_change(&self) -> bool {
+        self.header.is_some()
+    }
+
+    /// Reads the fields of an event that has no header, such as a platform event.
+    ///
+    /// # Errors
+    /// The bytes are no datum of this schema.
+    pub fn values(&self, payload: &[u8]) -> Result<Vec<Value>, DecodeError> {
+        let mut left = payload;
+        match binary::read(&self.schema, &self.named, &mut left) {
+            Some(Value::Record(fields)) if left.is_empty() => Ok(fields.into_iter().map(|(_, v)| v).collect()),
+            _ => Err(DecodeError::new("event", "a datum of its schema")),
+        }
+    }
+
+    /// Reads a change event. Where the header can be read and the rest cannot, `body` is `None`.
     ///
     /// # Errors
     /// Not even the header can be read.
     pub fn decode(&self, payload: &[u8]) -> Result<Event, DecodeError> {
+        let Some(schema) = &self.header else {
+            return Err(DecodeError::new("event schema", "ChangeEventHeader as the first field"));
+        };
         let mut left = payload;
         match binary::read(&self.schema, &self.named, &mut left) {
             Some(Value::Record(fields)) if left.is_empty() => {
@@ -63,7 +94,7 @@ impl EventSchema {
                 Ok(Event { header, body: Some(values) })
             }
             _ => {
-                let value = binary::read(&self.header, &self.named, &mut { payload })
+                let value = binary::read(schema, &self.named, &mut { payload })
                     .ok_or_else(|| DecodeError::new("event header", "Avro"))?;
                 Ok(Event { header: header(value)?, body: None })
             }
@@ -115,6 +146,13 @@ fn header(value: Value) -> Result<Header, DecodeError> {
             Some(Value::Enum(_, name) | Value::String(name)) => ChangeType::named(name),
             _ => return Err(missing("changeType")),
         },
+        // Nothing is decided by these three.
+        change_origin: text("changeOrigin").unwrap_or_default(),
+        commit_number: match get("commitNumber") {
+            Some(Value::Long(n)) => *n,
+            _ => 0,
+        },
+        commit_user: text("commitUser").unwrap_or_default(),
         transaction_key: text("transactionKey")?,
         sequence_number: match get("sequenceNumber") {
             Some(Value::Int(n)) => *n,

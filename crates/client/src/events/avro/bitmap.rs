@@ -1,8 +1,7 @@
 //! Which fields changed. Salesforce writes it as hexadecimal numbers, one for the event's fields and one for each
 //! compound field: bit *i* stands for field *i* of the event's own schema.
 
-use super::EventField;
-use crate::decode::DecodeError;
+use super::{DecodeError, EventField};
 
 /// A field of an event: its number, and the number of the part for a compound field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +58,7 @@ mod tests {
             .map(|i| EventField {
                 name: format!("F{i}"),
                 parts: (0..if i == compound { parts } else { 0 }).map(|p| format!("P{p}")).collect(),
+                ..EventField::default()
             })
             .collect()
     }
@@ -96,6 +96,43 @@ mod tests {
         let few = fields(3, 1, 2);
         for wrong in [&["0x08"][..], &["1-0x04"], &["2-0x01"], &["9-0x01"], &["12"], &["x-0x1"], &["0xzz"], &["-0x1"]] {
             assert!(bits(wrong, &few).is_err(), "{wrong:?}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_does_no_harm(elements: Vec<String>, count in 0usize..40) {
+            let fields = vec![EventField { parts: vec!["A".into(), "B".into()], ..EventField::default() }; count];
+            let _ = decode(&elements, &fields);
+        }
+
+        /// Written as the reference says, read back.
+        #[test]
+        fn bits_come_back(mut wanted in proptest::collection::vec((0usize..300, proptest::option::of(0usize..9)), 0..20)) {
+            let parts: Vec<String> = (0..9).map(|p| format!("P{p}")).collect();
+            let fields = vec![EventField { parts, ..EventField::default() }; 300];
+            let written = |bits: &[usize]| {
+                let mut bytes = vec![0u8; bits.iter().max().map_or(0, |most| most / 8 + 1)];
+                bits.iter().for_each(|bit| bytes[bit / 8] |= 1 << (bit % 8));
+                bytes.iter().rev().map(|byte| format!("{byte:02X}")).collect::<String>()
+            };
+            let top: Vec<usize> = wanted.iter().filter(|(_, part)| part.is_none()).map(|(field, _)| *field).collect();
+            let mut elements = vec![format!("0x{}", written(&top))];
+            for (parent, part) in &wanted {
+                elements.extend(part.map(|part| format!("{parent}-0x{}", written(&[part]))));
+            }
+            let read = decode(&elements, &fields).expect("bitmaps");
+            let mut read: Vec<_> = read.iter().map(|bit| (bit.field, bit.part)).collect();
+            read.sort_unstable();
+            wanted.sort_unstable();
+            wanted.dedup();
+            prop_assert_eq!(read, wanted);
         }
     }
 }

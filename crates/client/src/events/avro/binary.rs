@@ -146,7 +146,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_do_no_harm(bytes: Vec<u8>) {
-            let schema = Schema::parse_str(crate::event::tests::WIDGET).expect("a schema");
+            let schema = Schema::parse_str(crate::events::avro::tests::WIDGET).expect("a schema");
             let mut named = Named::new();
             collect(&schema, &mut named);
             let _ = read(&schema, &named, &mut &bytes[..]);
