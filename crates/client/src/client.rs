@@ -17,7 +17,9 @@ use crate::{
     events::Events,
     identity::UserInfo,
     limits::ApiUsage,
+    metadata::Metadata,
     query::{Query, QueryPage, RecordStream, TypedStream},
+    soap::{self, Soap},
     transport::{Outgoing, Transport},
     version::{ApiVersion, Versions},
 };
@@ -171,6 +173,16 @@ impl Client {
         Events::new(self.clone())
     }
 
+    /// SOAP: for what only SOAP has, such as merge, lead conversion and undelete.
+    pub fn soap(&self) -> Soap {
+        Soap::new(self.clone())
+    }
+
+    /// The Metadata API: what the org is made of, read, changed, deployed and retrieved.
+    pub fn metadata(&self) -> Metadata {
+        Metadata::new(self.clone())
+    }
+
     /// The org's API usage as of the last answer.
     pub fn api_usage(&self) -> Option<ApiUsage> {
         self.inner.transport.usage()
@@ -203,6 +215,11 @@ impl Inner {
             let session = self.session().await?;
             self.transport.call(&outgoing, &session.instance_url, None).await?
         };
+        if outgoing.session_gap.is_some()
+            && let Some(usage) = soap::usage(response.body())
+        {
+            self.transport.note_usage(usage);
+        }
         call.reply(response)
     }
 
@@ -213,8 +230,15 @@ impl Inner {
         target: String,
         headers: HeaderMap,
     ) -> Result<reqwest::Response, Error> {
-        let outgoing =
-            Outgoing { what, method: http::Method::GET, target, headers, body: Bytes::new(), idempotent: true };
+        let outgoing = Outgoing {
+            what,
+            method: http::Method::GET,
+            target,
+            headers,
+            body: Bytes::new(),
+            idempotent: true,
+            session_gap: None,
+        };
         self.transport.open(&outgoing, self.config.login.url(), Some(&self.sessions)).await
     }
 }
@@ -228,5 +252,6 @@ fn outgoing<C: Call>(call: &C, request: http::Request<Bytes>) -> Outgoing {
         target: head.uri.path_and_query().map(|target| target.to_string()).unwrap_or_default(),
         headers: head.headers,
         body,
+        session_gap: head.extensions.get().copied(),
     }
 }

@@ -272,6 +272,10 @@ impl Refusal {
                 || any("INVALID_AUTH_HEADER");
             return if unfit { Refusal::SessionUnfit } else { Refusal::Session };
         }
+        // SOAP answers every refusal with 500.
+        if status == 500 && any("INVALID_SESSION_ID") {
+            return Refusal::Session;
+        }
         // The identity endpoints answer in plain text.
         if status == 403 && says("Bad_OAuth_Token") {
             return Refusal::Session;
@@ -385,6 +389,7 @@ mod tests {
         let cases = [
             (401, "INVALID_SESSION_ID", "Session expired or invalid", Session),
             (401, "INVALID_SESSION_ID", "This session is not valid for use with the REST API", SessionUnfit),
+            (500, "INVALID_SESSION_ID", "Invalid Session ID found in SessionHeader", Session),
             (401, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE", SessionUnfit),
             (403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", DailyLimit),
             (

@@ -43,10 +43,13 @@ mod error;
 pub mod events;
 mod identity;
 mod limits;
+pub mod metadata;
 mod query;
 mod record;
 mod retry;
+pub mod soap;
 mod tls;
+pub mod tooling;
 mod transport;
 mod version;
 

@@ -23,6 +23,7 @@ use crate::{
     error::{ApiError, Cause, Error, LostHow, Refusal, Text},
     limits::ApiUsage,
     retry::{RetryPolicy, http_date, retry_after},
+    soap::{SessionGap, fault},
     tls,
 };
 
@@ -44,6 +45,8 @@ pub(crate) struct Outgoing {
     pub(crate) body: Bytes,
     /// Sent again when the answer was lost.
     pub(crate) idempotent: bool,
+    /// The session goes into the body here, as SOAP wants it, and not into a header.
+    pub(crate) session_gap: Option<SessionGap>,
 }
 
 /// What one attempt came to.
@@ -108,6 +111,11 @@ impl Transport {
 
     pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Notes what an answer's body tells of the API usage.
+    pub(crate) fn note_usage(&self, usage: ApiUsage) {
+        *self.usage.write() = Some(usage);
     }
 
     pub(crate) fn usage(&self) -> Option<ApiUsage> {
@@ -275,7 +283,11 @@ impl Transport {
             Some(sessions) => Some(sessions.get(self).await.inspect_err(|_| turn.give_up = true)?),
             None => None,
         };
-        let request = self.request(outgoing, base, session.as_deref())?.body(outgoing.body.clone());
+        let request = self.request(outgoing, base, session.as_deref())?;
+        let request = match (outgoing.session_gap, &session) {
+            (Some(gap), Some(session)) => with_session(request, &outgoing.body, gap, session)?,
+            _ => request.body(outgoing.body.clone()),
+        };
         let response = self.send(&outgoing.what, request).await?;
         match self.refused(&outgoing.what, response).await {
             Attempt::Answer(response) => Ok(Some(response)),
@@ -331,7 +343,9 @@ impl Transport {
             .request(outgoing.method.clone(), url)
             .headers(outgoing.headers.clone())
             .header(CALL_OPTIONS, &self.call_options);
-        if let Some(session) = session {
+        if let Some(session) = session
+            && outgoing.session_gap.is_none()
+        {
             let mut bearer = HeaderValue::from_str(&format!("Bearer {}", session.token.expose_secret()))
                 .map_err(|_| Error::config("the access token has characters that a header cannot carry"))?;
             bearer.set_sensitive(true);
@@ -430,6 +444,34 @@ impl Transport {
     }
 }
 
+/// The request with its body, and the session's id in the gap that the body has for it. Nothing of a large body is
+/// copied: the parts go one after the other.
+fn with_session(
+    request: reqwest::RequestBuilder,
+    body: &Bytes,
+    gap: SessionGap,
+    session: &Session,
+) -> Result<reqwest::RequestBuilder, Error> {
+    let token = session.token.expose_secret();
+    // Three parts between dots are a JWT, which SOAP takes for an unknown session.
+    if token.starts_with("eyJ") && token.matches('.').count() == 2 {
+        return Err(Error::Config {
+            message: "SOAP calls and metadata need an opaque access token, and this app issues JWT-based ones".into(),
+            hint: Some(
+                "in Setup, open the app's OAuth settings and switch off \"Issue JSON Web Token (JWT)-based access tokens for named users\""
+                    .into(),
+            ),
+        });
+    }
+    if gap.0 > body.len() || token.contains(['<', '&', '>']) || token.chars().any(char::is_control) {
+        return Err(Error::config("the access token has characters that a SOAP header does not carry as they are"));
+    }
+    let parts = [body.slice(..gap.0), Bytes::copy_from_slice(token.as_bytes()), body.slice(gap.0..)];
+    let length: usize = parts.iter().map(Bytes::len).sum();
+    let parts = futures::stream::iter(parts.map(Ok::<Bytes, std::convert::Infallible>));
+    Ok(request.header(header::CONTENT_LENGTH, length).body(reqwest::Body::wrap_stream(parts)))
+}
+
 /// What is remembered between the attempts of one request.
 #[derive(Default)]
 struct Turn {
@@ -513,6 +555,9 @@ pub(crate) fn read_errors(body: &[u8]) -> Vec<ApiError> {
     if let Ok(error) = serde_json::from_slice::<ApiError>(body)
         && !(error.code.is_empty() && error.message.is_empty())
     {
+        return vec![error];
+    }
+    if let Some(error) = fault(body) {
         return vec![error];
     }
     match std::str::from_utf8(body).map(str::trim) {

@@ -43,6 +43,13 @@ pub(crate) enum Command {
     Limits(LimitsArgs),
     /// Check SOQL text without an org.
     Lint(LintArgs),
+    /// Deploy, retrieve, list and change what the org is made of.
+    #[command(subcommand)]
+    Metadata(MetadataCommand),
+    /// Restore records from the recycle bin.
+    Undelete(UndeleteArgs),
+    /// Merge records into one.
+    Merge(MergeArgs),
 }
 
 /// Which org.
@@ -70,6 +77,8 @@ pub(crate) struct DemoArgs {
 }
 
 pub(crate) use crate::commands::emulator_args::EmulatorCommand;
+pub(crate) use crate::commands::metadata_args::MetadataCommand;
+pub(crate) use crate::commands::undelete::{MergeArgs, UndeleteArgs};
 
 /// What to replicate, and where to.
 #[derive(Debug, Clone, clap::Args)]

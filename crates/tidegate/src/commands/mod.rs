@@ -1,17 +1,21 @@
 //! One verb, one file.
 
+mod confirm;
 mod demo;
 mod describe;
 mod emulator;
 mod limits;
 mod lint;
+mod metadata;
 mod query;
 mod replica;
 mod status;
 mod sync;
+pub(crate) mod undelete;
 mod verify;
 
 pub(crate) use emulator::args as emulator_args;
+pub(crate) use metadata::args as metadata_args;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +41,9 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Describe(args) => describe::run(&config()?, args).await,
         Command::Limits(args) => limits::run(&config()?, args).await,
         Command::Lint(args) => lint::run(args),
+        Command::Metadata(command) => metadata::run(&config()?, command).await,
+        Command::Undelete(args) => undelete::undelete(&config()?, args).await,
+        Command::Merge(args) => undelete::merge(&config()?, args).await,
     }
 }
 
