@@ -36,11 +36,6 @@ pub trait Call {
         true
     }
 
-    /// The header that carries the session's token bare, for resources that do not take `Authorization`.
-    fn session_header(&self) -> Option<HeaderName> {
-        None
-    }
-
     /// Whether a refusal that neither waiting nor signing in again cures comes to [`Call::reply`] as it is, instead of
     /// becoming an [`Error::Api`]: for resources that refuse in a form of their own.
     fn takes_refusals(&self) -> bool {
@@ -84,6 +79,17 @@ pub trait Call {
     {
         IfChanged { call: self, since }
     }
+}
+
+/// Where the session's token goes, for requests that do not carry it in `Authorization`: an extension of the request.
+/// The transport puts it there when it sends, so that neither a call nor a log ever holds it, and a request that is sent
+/// again carries the renewed one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TokenPlace {
+    /// Bare into this header, as Bulk API 1.0 wants it.
+    Header(HeaderName),
+    /// Into the body, so many bytes from its beginning, as SOAP wants it.
+    Body(usize),
 }
 
 /// Everything but unreserved characters (RFC 3986) is escaped: values may contain `/`, `+`, `?` and `%`.

@@ -11,14 +11,16 @@ use crate::{
     auth::{Session, Sessions},
     bulk::Bulk,
     bulk1::Bulk1,
-    call::Call,
+    call::{Call, TokenPlace},
     config::{ClientConfig, bare},
     error::Error,
     events::Events,
     identity::UserInfo,
     limits::ApiUsage,
+    metadata::Metadata,
     query::{Explain, Explanation, Query, QueryPage, RecordStream, TypedStream},
     rest::DescribeCache,
+    soap::{self, Soap},
     transport::{OpenFailure, Outgoing, Told, Transport},
     version::{ApiVersion, Versions},
 };
@@ -171,6 +173,16 @@ impl Client {
         Events::new(self.clone())
     }
 
+    /// SOAP: for what only SOAP has, such as merge, lead conversion and undelete.
+    pub fn soap(&self) -> Soap {
+        Soap::new(self.clone())
+    }
+
+    /// The Metadata API: what the org is made of, read, changed, deployed and retrieved.
+    pub fn metadata(&self) -> Metadata {
+        Metadata::new(self.clone())
+    }
+
     /// The org's API usage as of the last answer.
     pub fn api_usage(&self) -> Option<ApiUsage> {
         self.inner.transport.usage()
@@ -204,6 +216,12 @@ impl Inner {
             let session = self.session().await?;
             Told { outcome: self.transport.call(&outgoing, &session.instance_url, None).await, repeated: false }
         };
+        if matches!(outgoing.token, Some(TokenPlace::Body(_)))
+            && let Ok(response) = &told.outcome
+            && let Some(usage) = soap::usage(response.body())
+        {
+            self.transport.note_usage(usage);
+        }
         let outcome = told.outcome.and_then(|response| call.reply(response));
         if told.repeated { call.repeated(outcome) } else { outcome }
     }
@@ -225,16 +243,16 @@ impl Inner {
         self.open_with(what, target, headers, None).await
     }
 
-    /// As [`Inner::open`], with the token in a header of its own.
+    /// As [`Inner::open`], with the token in a place of its own.
     pub(crate) async fn open_with(
         &self,
         what: String,
         target: String,
         headers: HeaderMap,
-        session_header: Option<http::HeaderName>,
+        token: Option<TokenPlace>,
     ) -> Result<reqwest::Response, Error> {
-        let (method, body) = (http::Method::GET, Bytes::new());
-        let outgoing = Outgoing { what, method, target, headers, body, idempotent: true, session_header };
+        let outgoing =
+            Outgoing { what, method: http::Method::GET, target, headers, body: Bytes::new(), idempotent: true, token };
         self.transport.open(&outgoing, self.config.login.url(), Some(&self.sessions)).await
     }
 }
@@ -244,10 +262,10 @@ fn outgoing<C: Call>(call: &C, request: http::Request<Bytes>) -> Outgoing {
     Outgoing {
         what: call.what(),
         idempotent: call.is_idempotent(&head.method),
-        session_header: call.session_header(),
         method: head.method,
         target: head.uri.path_and_query().map(|target| target.to_string()).unwrap_or_default(),
         headers: head.headers,
         body,
+        token: head.extensions.get().cloned(),
     }
 }

@@ -340,8 +340,8 @@ impl Refusal {
                 || any("INVALID_AUTH_HEADER");
             return if unfit { Refusal::SessionUnfit } else { Refusal::Session };
         }
-        // Bulk API 1.0 says so with a status of 400.
-        if any("InvalidSessionId") {
+        // SOAP answers every refusal with 500, and Bulk API 1.0 says this one with 400.
+        if status == 500 && any("INVALID_SESSION_ID") || any("InvalidSessionId") {
             return Refusal::Session;
         }
         // The identity endpoints answer in plain text.
@@ -478,6 +478,7 @@ mod tests {
         let cases = [
             (401, "INVALID_SESSION_ID", "Session expired or invalid", Session),
             (401, "INVALID_SESSION_ID", "This session is not valid for use with the REST API", SessionUnfit),
+            (500, "INVALID_SESSION_ID", "Invalid Session ID found in SessionHeader", Session),
             (401, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE", SessionUnfit),
             (403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", DailyLimit),
             (

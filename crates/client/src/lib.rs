@@ -43,11 +43,14 @@ mod error;
 pub mod events;
 mod identity;
 mod limits;
+pub mod metadata;
 mod query;
 pub mod rest;
 mod retry;
+pub mod soap;
 mod soql_schema;
 mod tls;
+pub mod tooling;
 mod transport;
 mod version;
 

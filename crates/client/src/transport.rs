@@ -19,10 +19,12 @@ use url::Url;
 
 use crate::{
     auth::{Session, Sessions},
+    call::TokenPlace,
     config::{ClientConfig, Timeouts},
     error::{ApiError, Cause, Error, LostHow, Refusal, Text},
     limits::ApiUsage,
     retry::{RetryPolicy, http_date, retry_after},
+    soap::fault,
     tls,
 };
 
@@ -44,8 +46,8 @@ pub(crate) struct Outgoing {
     pub(crate) body: Bytes,
     /// Sent again when the answer was lost.
     pub(crate) idempotent: bool,
-    /// Carries the token instead of `Authorization`.
-    pub(crate) session_header: Option<HeaderName>,
+    /// Where the token goes; into `Authorization` unless this says something else.
+    pub(crate) token: Option<TokenPlace>,
 }
 
 /// What one attempt came to.
@@ -130,6 +132,11 @@ impl Transport {
 
     pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Notes what an answer's body tells of the API usage.
+    pub(crate) fn note_usage(&self, usage: ApiUsage) {
+        *self.usage.write() = Some(usage);
     }
 
     pub(crate) fn usage(&self) -> Option<ApiUsage> {
@@ -369,7 +376,11 @@ impl Transport {
             Some(sessions) => Some(sessions.get(self).await.inspect_err(|_| turn.give_up = true)?),
             None => None,
         };
-        let request = self.request(outgoing, base, session.as_deref())?.body(outgoing.body.clone());
+        let request = self.request(outgoing, base, session.as_deref())?;
+        let request = match (&outgoing.token, &session) {
+            (Some(TokenPlace::Body(gap)), Some(session)) => with_session(request, &outgoing.body, *gap, session)?,
+            _ => request.body(outgoing.body.clone()),
+        };
         let response = self.send(&outgoing.what, request).await?;
         match self.refused(&outgoing.what, response).await {
             Attempt::Answer(response) => Ok(Some(response)),
@@ -424,11 +435,13 @@ impl Transport {
             .ok_or_else(|| Error::config(format!("{}: the path is not one of the org", outgoing.what)))?;
         let mut request =
             self.http.request(outgoing.method.clone(), url).headers(self.with_our_name(&outgoing.headers));
-        if let Some(session) = session {
+        if let Some(session) = session
+            && !matches!(outgoing.token, Some(TokenPlace::Body(_)))
+        {
             let token = session.token.expose_secret();
-            let (name, value) = match &outgoing.session_header {
-                Some(name) => (name.clone(), HeaderValue::from_str(token)),
-                None => (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}"))),
+            let (name, value) = match &outgoing.token {
+                Some(TokenPlace::Header(name)) => (name.clone(), HeaderValue::from_str(token)),
+                _ => (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}"))),
             };
             let mut value =
                 value.map_err(|_| Error::config("the access token has characters that a header cannot carry"))?;
@@ -542,6 +555,34 @@ impl Transport {
     }
 }
 
+/// The request with its body, and the session's id in the gap that the body has for it. Nothing of a large body is
+/// copied: the parts go one after the other.
+fn with_session(
+    request: reqwest::RequestBuilder,
+    body: &Bytes,
+    gap: usize,
+    session: &Session,
+) -> Result<reqwest::RequestBuilder, Error> {
+    let token = session.token.expose_secret();
+    // Three parts between dots are a JWT, which SOAP takes for an unknown session.
+    if token.starts_with("eyJ") && token.matches('.').count() == 2 {
+        return Err(Error::Config {
+            message: "SOAP calls and metadata need an opaque access token, and this app issues JWT-based ones".into(),
+            hint: Some(
+                "in Setup, open the app's OAuth settings and switch off \"Issue JSON Web Token (JWT)-based access tokens for named users\""
+                    .into(),
+            ),
+        });
+    }
+    if gap > body.len() || token.contains(['<', '&', '>']) || token.chars().any(char::is_control) {
+        return Err(Error::config("the access token has characters that a SOAP header does not carry as they are"));
+    }
+    let parts = [body.slice(..gap), Bytes::copy_from_slice(token.as_bytes()), body.slice(gap..)];
+    let length: usize = parts.iter().map(Bytes::len).sum();
+    let parts = futures::stream::iter(parts.map(Ok::<Bytes, std::convert::Infallible>));
+    Ok(request.header(header::CONTENT_LENGTH, length).body(reqwest::Body::wrap_stream(parts)))
+}
+
 /// What is remembered between the attempts of one request.
 #[derive(Default)]
 struct Turn {
@@ -651,7 +692,7 @@ pub(crate) fn read_errors(body: &[u8]) -> Vec<ApiError> {
     {
         return vec![error];
     }
-    if let Some(error) = crate::bulk1::refusal(body) {
+    if let Some(error) = fault(body).or_else(|| crate::bulk1::refusal(body)) {
         return vec![error];
     }
     match std::str::from_utf8(body).map(str::trim) {

@@ -65,6 +65,13 @@ pub(crate) enum Command {
     Completions(crate::commands::completions::CompletionsArgs),
     /// Write the manual pages.
     Man(crate::commands::man::ManArgs),
+    /// Deploy, retrieve, list and change what the org is made of.
+    #[command(subcommand)]
+    Metadata(MetadataCommand),
+    /// Restore records from the recycle bin.
+    Undelete(UndeleteArgs),
+    /// Merge records into one.
+    Merge(MergeArgs),
 }
 
 /// Which org.
@@ -93,6 +100,8 @@ pub(crate) struct DemoArgs {
 
 pub(crate) use crate::commands::LintArgs;
 pub(crate) use crate::commands::emulator_args::EmulatorCommand;
+pub(crate) use crate::commands::metadata_args::MetadataCommand;
+pub(crate) use crate::commands::undelete::{MergeArgs, UndeleteArgs};
 pub(crate) use crate::commands::{ApiArgs, CreateArgs, DeleteArgs, DescribeArgs, GetArgs, UpdateArgs, UpsertArgs};
 
 /// What to replicate, and where to.

@@ -111,7 +111,7 @@ impl Bulk {
             headers,
             body: Bytes::new(),
             idempotent: false,
-            session_header: None,
+            token: None,
         };
         let watch = Arc::new(Watch::default());
         let progress = Arc::new(RwLock::new(Instant::now()));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::{
     bulk::Pauses,
@@ -15,7 +15,7 @@ use crate::{
 
 use super::{
     BATCH_BYTES_MAX, Bulk1, Job,
-    job::{SESSION, job_path},
+    job::{TOKEN, job_path, with_token},
     wire::{self, Leaves},
 };
 
@@ -116,7 +116,7 @@ impl Call for AddBatch {
             return Err(Error::UploadTooLarge { bytes: self.data.len() as u64, max: BATCH_BYTES_MAX as u64 });
         }
         let path = format!("{}/batch", job_path(api, &self.job.id));
-        let mut request = build(Method::POST, path, Some(self.data.clone()))?;
+        let mut request = with_token(build(Method::POST, path, Some(self.data.clone()))?);
         request.headers_mut().insert(header::CONTENT_TYPE, self.job.content_type.media_type());
         Ok(request)
     }
@@ -124,10 +124,6 @@ impl Call for AddBatch {
     fn reply(&self, response: http::Response<Bytes>) -> Result<Batch, Error> {
         let what = self.what();
         Batch::of(&what, wire::record(&what, response.body(), "batchInfo")?)
-    }
-
-    fn session_header(&self) -> Option<HeaderName> {
-        Some(SESSION)
     }
 }
 
@@ -153,16 +149,12 @@ impl Call for GetBatches {
             path.push('/');
             path.push_str(&escape(batch));
         }
-        build(Method::GET, path, None)
+        build(Method::GET, path, None).map(with_token)
     }
 
     fn reply(&self, response: http::Response<Bytes>) -> Result<Vec<Batch>, Error> {
         let what = self.what();
         wire::records(&what, response.body(), "batchInfo")?.into_iter().map(|leaves| Batch::of(&what, leaves)).collect()
-    }
-
-    fn session_header(&self) -> Option<HeaderName> {
-        Some(SESSION)
     }
 }
 
@@ -180,15 +172,12 @@ impl Call for GetResultIds {
     }
 
     fn request(&self, api: ApiVersion) -> Result<http::Request<Bytes>, Error> {
-        build(Method::GET, format!("{}/batch/{}/result", job_path(api, &self.job), escape(&self.batch)), None)
+        let path = format!("{}/batch/{}/result", job_path(api, &self.job), escape(&self.batch));
+        build(Method::GET, path, None).map(with_token)
     }
 
     fn reply(&self, response: http::Response<Bytes>) -> Result<Vec<String>, Error> {
         wire::list(&self.what(), response.body(), "result")
-    }
-
-    fn session_header(&self) -> Option<HeaderName> {
-        Some(SESSION)
     }
 }
 
@@ -290,7 +279,7 @@ impl Bulk1 {
         let target = format!("{}/{rest}", job_path(self.client.api_version(), job));
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-        let response = inner.open_with(what.to_owned(), target, headers, Some(SESSION)).await?;
+        let response = inner.open_with(what.to_owned(), target, headers, Some(TOKEN)).await?;
         Ok(Body::new(self.client.clone(), response, what.to_owned()))
     }
 }

@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue, Method, header};
 
 use crate::{
     bulk::{IngestOperation, QueryOperation},
-    call::{Call, build, escape},
+    call::{Call, TokenPlace, build, escape},
     error::Error,
     version::ApiVersion,
 };
@@ -16,7 +16,13 @@ use super::{
 };
 
 /// Where Bulk API 1.0 expects the token.
-pub(super) const SESSION: HeaderName = HeaderName::from_static("x-sfdc-session");
+pub(super) const TOKEN: TokenPlace = TokenPlace::Header(HeaderName::from_static("x-sfdc-session"));
+
+/// The request with the token where it belongs.
+pub(super) fn with_token(mut request: http::Request<Bytes>) -> http::Request<Bytes> {
+    request.extensions_mut().insert(TOKEN);
+    request
+}
 
 /// What a job does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,7 +219,7 @@ fn job_info(elements: &str) -> Bytes {
 }
 
 fn post_xml(path: String, body: Bytes) -> Result<http::Request<Bytes>, Error> {
-    let mut request = build(Method::POST, path, Some(body))?;
+    let mut request = with_token(build(Method::POST, path, Some(body))?);
     let headers = request.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml; charset=UTF-8"));
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/xml"));
@@ -263,10 +269,6 @@ impl Call for CreateJob {
     fn is_idempotent(&self, _: &Method) -> bool {
         true
     }
-
-    fn session_header(&self) -> Option<HeaderName> {
-        Some(SESSION)
-    }
 }
 
 /// `GET` of a job.
@@ -280,15 +282,11 @@ impl Call for GetJob {
     }
 
     fn request(&self, api: ApiVersion) -> Result<http::Request<Bytes>, Error> {
-        build(Method::GET, job_path(api, &self.0), None)
+        build(Method::GET, job_path(api, &self.0), None).map(with_token)
     }
 
     fn reply(&self, response: http::Response<Bytes>) -> Result<Job, Error> {
         Job::read(&self.what(), response.body())
-    }
-
-    fn session_header(&self) -> Option<HeaderName> {
-        Some(SESSION)
     }
 }
 
@@ -316,10 +314,6 @@ impl Call for SetState {
     /// A job that is closed stays so.
     fn is_idempotent(&self, _: &Method) -> bool {
         true
-    }
-
-    fn session_header(&self) -> Option<HeaderName> {
-        Some(SESSION)
     }
 }
 

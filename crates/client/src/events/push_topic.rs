@@ -12,7 +12,7 @@ use crate::{
     call::{Call, decode_json, escape, get, with_json},
     client::Client,
     error::Error,
-    record::{Create, Delete, Update},
+    rest::{Create, Delete, Update},
     version::ApiVersion,
 };
 

@@ -62,10 +62,6 @@ macro_rules! passed_on {
             self.call.needs_sign_in()
         }
 
-        fn session_header(&self) -> Option<http::HeaderName> {
-            self.call.session_header()
-        }
-
         fn takes_refusals(&self) -> bool {
             self.call.takes_refusals()
         }

@@ -382,7 +382,7 @@ impl Client {
             headers,
             body: Bytes::new(),
             idempotent: false,
-            session_header: None,
+            token: None,
         };
         let watch = Arc::new(Watch::default());
         let progress = Arc::new(RwLock::new(Instant::now()));

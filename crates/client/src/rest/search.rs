@@ -60,7 +60,7 @@ impl Call for Search {
     fn request(&self, api: ApiVersion) -> Result<Request<Bytes>, Error> {
         let path = format!("{}/search?q={}", api.base_path(), escape(&self.sosl));
         if path.len() > QUERY_URL_BYTES_MAX {
-            return Err(Error::QueryTooLong { bytes: path.len(), max: QUERY_URL_BYTES_MAX });
+            return Err(Error::QueryTooLong { bytes: path.len(), max: QUERY_URL_BYTES_MAX, why: None });
         }
         get(path)
     }

@@ -3,6 +3,7 @@
 mod api;
 pub(crate) mod check;
 pub(crate) mod completions;
+mod confirm;
 mod demo;
 mod describe;
 mod emulator;
@@ -10,18 +11,21 @@ mod limits;
 mod lint;
 pub(crate) mod login;
 pub(crate) mod man;
+mod metadata;
 pub(crate) mod orgs;
 mod query;
 mod record;
 mod replica;
 mod status;
 mod sync;
+pub(crate) mod undelete;
 mod verify;
 
 pub(crate) use api::ApiArgs;
 pub(crate) use describe::DescribeArgs;
 pub(crate) use emulator::args as emulator_args;
 pub(crate) use lint::LintArgs;
+pub(crate) use metadata::args as metadata_args;
 pub(crate) use record::{CreateArgs, DeleteArgs, GetArgs, UpdateArgs, UpsertArgs};
 
 use std::process::ExitCode;
@@ -59,6 +63,9 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Lint(args) => lint::run(config, args).await,
+        Command::Metadata(command) => metadata::run(&config()?, command).await,
+        Command::Undelete(args) => undelete::undelete(&config()?, args).await,
+        Command::Merge(args) => undelete::merge(&config()?, args).await,
     }
 }
 

@@ -139,6 +139,7 @@ impl Door {
                         headers,
                         body: body.into(),
                         idempotent: false,
+                        token: None,
                     };
                     client.inner.transport.exchange(&outgoing, &session, deadline, ANSWER_BYTES_MAX).await?
                 }

@@ -6,8 +6,8 @@ use super::super::keyset::{own, path};
 use crate::{
     call::{Call, decode_json, escape, get},
     client::Client,
-    rest::Describe,
     error::Error,
+    rest::Describe,
     version::ApiVersion,
 };
 use bytes::Bytes;
