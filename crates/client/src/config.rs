@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use secrecy::SecretString;
 use url::{Host, Url};
 
-use crate::{error::Error, retry::RetryPolicy, version::ApiVersion};
+use crate::{budget::BudgetSettings, error::Error, retry::RetryPolicy, version::ApiVersion};
 
 /// How to prove who we are. Secrets print as `[REDACTED]`.
 #[derive(Clone, Debug)]
@@ -112,6 +112,8 @@ pub struct ClientConfig {
     /// Names this program in `User-Agent` and `Sforce-Call-Options`, so that admins find it in their logs, and change
     /// events in their `changeOrigin`.
     pub application: String,
+    /// How much of the org's limits may be used, for what, and where processes share it.
+    pub budget: BudgetSettings,
 }
 
 impl ClientConfig {
@@ -126,6 +128,7 @@ impl ClientConfig {
             timeouts: Timeouts::default(),
             session_life: Duration::from_secs(3600),
             application: concat!("tidegate/", env!("CARGO_PKG_VERSION")).to_owned(),
+            budget: BudgetSettings::default(),
         }
     }
 }

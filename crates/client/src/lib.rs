@@ -33,6 +33,7 @@
 //! - Memory is bounded: what can be large is a stream.
 
 mod auth;
+pub mod budget;
 pub mod bulk;
 mod call;
 mod client;
@@ -50,6 +51,7 @@ mod tls;
 mod transport;
 mod version;
 
+pub use budget::{Budget, BudgetSettings, BudgetStop, Priority};
 pub use call::Call;
 pub use client::Client;
 pub use config::{ClientConfig, Credentials, DEFAULT_PUBSUB_ENDPOINT, OrgLogin, Timeouts};
@@ -59,7 +61,7 @@ pub use describe::{
 };
 pub use error::{ApiError, AuthError, Cause, Error, LostHow, SubscriptionError, SubscriptionErrorKind};
 pub use identity::{UserInfo, UserInfoReply};
-pub use limits::{ApiUsage, Limit, Limits};
+pub use limits::{ApiUsage, Limit, LimitGroup, Limits, RecordCounts, about as about_limit};
 pub use query::{QUERY_URL_BYTES_MAX, Query, QueryMore, QueryPage, Record, RecordStream, TypedStream};
 pub use record::{Create, Delete, Get, Saved, Update, Upsert};
 pub use retry::RetryPolicy;

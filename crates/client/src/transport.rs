@@ -19,9 +19,10 @@ use url::Url;
 
 use crate::{
     auth::{Session, Sessions},
+    budget::Budget,
     config::{ClientConfig, Timeouts},
     error::{ApiError, Cause, Error, LostHow, Refusal, Text},
-    limits::ApiUsage,
+    limits::{self, ApiUsage},
     retry::{RetryPolicy, http_date, retry_after},
     tls,
 };
@@ -32,6 +33,8 @@ const ANSWER_BYTES_MAX: usize = 256 << 20;
 const REFUSAL_BYTES_MAX: usize = 64 << 10;
 
 const CALL_OPTIONS: HeaderName = HeaderName::from_static("sforce-call-options");
+/// Asking about the org costs a request and is short: it does not wait for a place among the long ones.
+const ORG_KIND_COST: &str = "/services/data/v0/limits";
 const LIMIT_INFO: &str = "sforce-limit-info";
 
 /// A request that may be sent more than once.
@@ -60,6 +63,7 @@ pub(crate) struct Transport {
     call_options: HeaderValue,
     requests: AtomicU64,
     usage: RwLock<Option<ApiUsage>>,
+    budget: Budget,
     clock: RwLock<Option<Clock>>,
 }
 
@@ -94,6 +98,7 @@ impl Transport {
             call_options,
             requests: AtomicU64::new(0),
             usage: RwLock::new(None),
+            budget: Budget::new(config.budget.clone())?,
             clock: RwLock::new(None),
         })
     }
@@ -108,6 +113,10 @@ impl Transport {
 
     pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     pub(crate) fn usage(&self) -> Option<ApiUsage> {
@@ -214,6 +223,12 @@ impl Transport {
         if let Some(length) = length {
             request = request.header(header::CONTENT_LENGTH, length);
         }
+        let pass = self
+            .budget
+            .admit(&outgoing.method, &outgoing.target, &outgoing.body, &outgoing.what)
+            .await
+            .map_err(UploadFailure::Refused)?;
+        *progress.write() = Instant::now();
         self.requests.fetch_add(1, Ordering::Relaxed);
         let sending = request.send();
         tokio::pin!(sending);
@@ -239,6 +254,7 @@ impl Transport {
             }
         })?;
         self.listen(response.headers());
+        pass.answered(response.headers());
         let status = response.status();
         if status.is_success() {
             return Ok(status);
@@ -276,7 +292,24 @@ impl Transport {
             None => None,
         };
         let request = self.request(outgoing, base, session.as_deref())?.body(outgoing.body.clone());
-        let response = self.send(&outgoing.what, request).await?;
+        if let Some(session) = &session
+            && self.budget.should_ask_kind(&outgoing.method, &outgoing.target)
+        {
+            self.ask_kind(&outgoing.target, base, session).await;
+        }
+        let pass = self
+            .budget
+            .admit(&outgoing.method, &outgoing.target, &outgoing.body, &outgoing.what)
+            .await
+            .inspect_err(|_| turn.give_up = true)?;
+        let response = match self.send(&outgoing.what, request).await {
+            Ok(response) => response,
+            Err(error) => {
+                pass.unanswered(!never_sent(&error));
+                return Err(error);
+            }
+        };
+        pass.answered(response.headers());
         match self.refused(&outgoing.what, response).await {
             Attempt::Answer(response) => Ok(Some(response)),
             Attempt::Refused { error, refusal } => {
@@ -290,6 +323,39 @@ impl Transport {
                     _ => Err(error),
                 }
             }
+        }
+    }
+
+    /// Asks what kind of org this is, which decides how many long requests it takes at once. Without an answer the
+    /// fewest are assumed.
+    async fn ask_kind(&self, target: &str, base: &Url, session: &Session) {
+        const SOQL: &str = "SELECT%20OrganizationType%2CIsSandbox%2CTrialExpirationDate%20FROM%20Organization";
+        // The version is that of the request that made us ask; those of other doors are the same but for `v`.
+        let Some(version) = target.split('/').find(|word| word.ends_with(".0")) else { return };
+        let asking = Outgoing {
+            what: "asking what kind of org this is".into(),
+            method: Method::GET,
+            target: format!("/services/data/v{}/query?q={SOQL}", version.trim_start_matches('v')),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            idempotent: true,
+        };
+        let reading = async {
+            let request = self.request(&asking, base, Some(session))?;
+            let pass = self.budget.admit(&Method::GET, ORG_KIND_COST, b"", &asking.what).await?;
+            let response = self.send(&asking.what, request).await?;
+            pass.answered(response.headers());
+            match self.refused(&asking.what, response).await {
+                Attempt::Answer(response) => self.read(&asking.what, response, REFUSAL_BYTES_MAX).await,
+                Attempt::Refused { error, .. } => Err(error),
+            }
+        };
+        match reading.await {
+            Ok(answer) => match limits::long_requests_of(answer.body()) {
+                Some(places) => self.budget.learn_long_requests(places),
+                None => tracing::debug!("the org does not say of what kind it is"),
+            },
+            Err(error) => tracing::debug!(%error, "the org was not asked of what kind it is"),
         }
     }
 
@@ -384,6 +450,9 @@ impl Transport {
             Err(_) => vec![],
         };
         let refusal = Refusal::of(status.as_u16(), &errors);
+        if matches!(refusal, Refusal::DailyLimit | Refusal::Concurrency) {
+            self.budget.refused(&errors, refusal == Refusal::Concurrency);
+        }
         Attempt::Refused {
             error: Error::Api { what: what.to_owned(), status: status.as_u16(), errors, retry_after },
             refusal,
@@ -420,6 +489,7 @@ impl Transport {
         let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
         if let Some(theirs) = headers.get(header::DATE).and_then(text).as_deref().and_then(http_date) {
             *self.clock.write() = Some(Clock { theirs, ours: Timestamp::now(), heard: Instant::now() });
+            self.budget.hear_clock(theirs);
         }
         if let Some(usage) = headers.get(LIMIT_INFO).and_then(text).as_deref().and_then(ApiUsage::parse) {
             *self.usage.write() = Some(usage);
@@ -446,6 +516,11 @@ pub(crate) enum UploadFailure {
     Refused(Error),
     /// The org may have taken it.
     Unknown(Error),
+}
+
+/// Whether an error came before the org could see the request.
+fn never_sent(error: &Error) -> bool {
+    matches!(error, Error::Transport { how: LostHow::Unreachable | LostHow::Untrusted, .. })
 }
 
 /// Whether the org told us, or we know, that a request had no effect, so that even a create may be sent again.

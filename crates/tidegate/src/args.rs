@@ -40,7 +40,7 @@ pub(crate) enum Command {
     /// Show an object's fields, or list the objects.
     Describe(DescribeArgs),
     /// Show the org's limits and what is left of them.
-    Limits(LimitsArgs),
+    Limits(crate::commands::LimitsArgs),
     /// Check SOQL text without an org.
     Lint(LintArgs),
 }
@@ -176,15 +176,6 @@ pub(crate) struct DescribeArgs {
     /// The object; without it every object is listed.
     #[arg(value_name = "OBJECT")]
     pub(crate) object: Option<String>,
-    #[command(flatten)]
-    pub(crate) org: OrgArg,
-    /// As JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct LimitsArgs {
     #[command(flatten)]
     pub(crate) org: OrgArg,
     /// As JSON.

@@ -23,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) orgs: BTreeMap<String, Org>,
     /// What `pull`, `sync`, `verify` and `status` work on when nothing is given.
     pub(crate) sync: Sync,
+    /// How much of an org's limits may be used.
+    limits: Limits,
     /// The file itself: paths in it are relative to its folder.
     #[serde(skip)]
     path: PathBuf,
@@ -73,6 +75,18 @@ pub(crate) struct Sync {
     pub(crate) objects: Vec<String>,
 }
 
+/// How much of an org's limits may be used.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Limits {
+    /// Percent of what the org allows that its use may come to.
+    share: Option<f64>,
+    /// Directory in which processes share one budget.
+    place: Option<PathBuf>,
+    /// `interactive`, `normal` or `background`.
+    priority: Option<String>,
+}
+
 impl Config {
     /// Reads the named file, or the first one that exists of the usual places. No file is an empty configuration.
     pub(crate) fn load(named: Option<&Path>) -> Result<Self, Failure> {
@@ -116,6 +130,21 @@ impl Config {
     }
 
     pub(crate) fn client_config(&self, name: Option<&str>) -> Result<ClientConfig, Failure> {
+        let mut config = self.org_of(name)?;
+        if let Some(share) = self.limits.share {
+            config.budget.share = share;
+        }
+        if let Some(place) = &self.limits.place {
+            config.budget.place = Some(self.beside(place));
+        }
+        if let Some(priority) = &self.limits.priority {
+            config.budget.priority = priority.parse()?;
+        }
+        config.budget.check()?;
+        Ok(config)
+    }
+
+    fn org_of(&self, name: Option<&str>) -> Result<ClientConfig, Failure> {
         let from_environment =
             env::var_os(env_vars::LOGIN_URL).is_some() || env::var_os(env_vars::INSTANCE_URL).is_some();
         match name.or(self.sync.org.as_deref().filter(|_| !from_environment)) {

@@ -12,6 +12,7 @@ mod sync;
 mod verify;
 
 pub(crate) use emulator::args as emulator_args;
+pub(crate) use limits::LimitsArgs;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
