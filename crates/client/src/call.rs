@@ -7,6 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 
 use crate::{
+    budget::Cost,
     error::Error,
     rest::{Headers, IfChanged, Tooling, Unchanged, With, WithHead},
     version::ApiVersion,
@@ -29,6 +30,13 @@ pub trait Call {
     /// Whether sending it twice has the effect of sending it once. Only then is it sent again when an answer was lost.
     fn is_idempotent(&self, method: &Method) -> bool {
         *method != Method::POST
+    }
+
+    /// What it takes from the org's limits. Told from the request, so that it is what the budget will count.
+    fn cost(&self, api: ApiVersion) -> Result<Cost, Error> {
+        let request = self.request(api)?;
+        let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+        Ok(Cost::of(request.method(), target, request.body()))
     }
 
     /// Whether the transport adds the session's token.

@@ -1,6 +1,6 @@
 //! The client: an org, a session and a version, shared by all its clones.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -9,6 +9,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     auth::{Session, Sessions},
+    budget::Budget,
     bulk::Bulk,
     bulk1::Bulk1,
     call::{Call, TokenPlace},
@@ -16,7 +17,7 @@ use crate::{
     error::Error,
     events::Events,
     identity::UserInfo,
-    limits::ApiUsage,
+    limits::{ApiUsage, Limit, Limits},
     metadata::Metadata,
     query::{Explain, Explanation, Query, QueryPage, RecordStream, TypedStream},
     rest::DescribeCache,
@@ -53,6 +54,7 @@ impl Client {
         let transport = Transport::new(&config)?;
         let sessions = Sessions::new(config.login.clone(), config.session_life)?;
         let session = sessions.get(&transport).await?;
+        let budget = transport.budget().clone();
         let mut inner = Inner {
             transport,
             sessions,
@@ -64,6 +66,13 @@ impl Client {
         };
         if let Some(identity) = &session.identity {
             inner.identity = OnceCell::new_with(Some((identity.org_id.clone(), identity.user_id.clone())));
+        }
+        if budget.is_shared() {
+            let org = match inner.identity.get() {
+                Some((org, _)) => org.clone(),
+                None => inner.send(&UserInfo).await?.organization_id,
+            };
+            budget.share(&org)?;
         }
         let offered = inner.send(&Versions).await?;
         inner.api = match inner.config.api_version {
@@ -186,6 +195,18 @@ impl Client {
     /// The org's API usage as of the last answer.
     pub fn api_usage(&self) -> Option<ApiUsage> {
         self.inner.transport.usage()
+    }
+
+    /// The org's budget: what may be used, what is, and what is set aside.
+    pub fn budget(&self) -> Budget {
+        self.inner.transport.budget().clone()
+    }
+
+    /// Reads the org's limits, and tells the budget.
+    pub async fn refresh_budget(&self) -> Result<BTreeMap<String, Limit>, Error> {
+        let limits = self.send(&Limits).await?;
+        self.budget().learn(&limits);
+        Ok(limits)
     }
 
     /// The org's time now, from the last answer's `Date` header (whole seconds) and the time since.

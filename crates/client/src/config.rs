@@ -7,6 +7,7 @@ use url::{Host, Url};
 
 use crate::{
     auth::{TokenSource, TokenStore, org_address},
+    budget::BudgetSettings,
     error::Error,
     retry::RetryPolicy,
     version::ApiVersion,
@@ -147,6 +148,8 @@ pub struct ClientConfig {
     /// Names this program in `User-Agent` and `Sforce-Call-Options`, so that admins find it in their logs, and change
     /// events in their `changeOrigin`.
     pub application: String,
+    /// How much of the org's limits may be used, for what, and where processes share it.
+    pub budget: BudgetSettings,
 }
 
 impl ClientConfig {
@@ -161,6 +164,7 @@ impl ClientConfig {
             timeouts: Timeouts::default(),
             session_life: Duration::from_secs(3600),
             application: concat!("tidegate/", env!("CARGO_PKG_VERSION")).to_owned(),
+            budget: BudgetSettings::default(),
         }
     }
 }

@@ -4,6 +4,8 @@ use std::{error::Error as StdError, sync::Arc, time::Duration};
 
 use serde::Deserialize;
 
+use crate::budget::{BudgetStop, Kind};
+
 pub use crate::auth::AuthError;
 pub use crate::events::{SubscriptionError, SubscriptionErrorKind};
 
@@ -186,6 +188,9 @@ pub enum Error {
         /// How many rows.
         rows: usize,
     },
+    /// Not sent: the org's limits, or the share of them that is ours, leave no room now.
+    #[error(transparent)]
+    Budget(Box<BudgetStop>),
     /// A subscription ended for a reason that connecting again cannot cure, or could not be kept up.
     #[error(transparent)]
     Subscription(#[from] SubscriptionError),
@@ -212,7 +217,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Error::Transport { how, .. } => *how != LostHow::Untrusted,
-            Error::PageCut { .. } | Error::JobDeadline { .. } | Error::Unsettled { .. } => true,
+            Error::PageCut { .. } | Error::JobDeadline { .. } | Error::Unsettled { .. } | Error::Budget(_) => true,
             Error::Api { status, errors, .. } => {
                 matches!(Refusal::of(*status, errors), Refusal::Transient | Refusal::Concurrency | Refusal::Maintenance)
             }
@@ -222,10 +227,11 @@ impl Error {
         }
     }
 
-    /// How long the org asked us to wait, where it did.
+    /// How long the org asked us to wait, where it did; for [`Error::Budget`] the time until there may be room.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Error::Api { retry_after, .. } => *retry_after,
+            Error::Budget(stop) => stop.wait,
             _ => None,
         }
     }
@@ -297,6 +303,13 @@ impl Error {
             }
             Error::Unsettled { .. } => "try again when fewer rows change, or select fewer fields",
             Error::JobDeadline { .. } => "the job goes on in the org; wait again with its id",
+            Error::Budget(stop) if stop.kind == Kind::LongRequests => {
+                "fewer requests at once, or shorter ones: filter by indexed fields, ask for less, use Bulk jobs"
+            }
+            Error::Budget(stop) if stop.by_org => {
+                "what was used a day ago frees up hour by hour; see `limits` for the figures"
+            }
+            Error::Budget(_) => "see `limits` for the figures; more urgent work, or a greater share, may still go on",
             Error::Subscription(error) => return error.kind.hint().map(str::to_owned),
             Error::Rejected { .. } => "none of the records was written; put the ones named right and send all again",
             Error::Decode { .. } | Error::Job { .. } | Error::Soql(_) => return None,

@@ -33,6 +33,7 @@
 //! - Memory is bounded: what can be large is a stream.
 
 mod auth;
+pub mod budget;
 pub mod bulk;
 pub mod bulk1;
 mod call;
@@ -58,12 +59,13 @@ pub use auth::{
     BorrowedToken, DeviceSignIn, SecretPlace, SfOrg, SfOrgs, SignedIn, TokenFile, TokenInMemory, TokenSource,
     TokenStore, WebOptions, WebSignIn, org_address, revoke,
 };
+pub use budget::{Budget, BudgetSettings, BudgetStop, Priority};
 pub use call::Call;
 pub use client::Client;
 pub use config::{ClientConfig, Credentials, DEFAULT_PUBSUB_ENDPOINT, OrgLogin, Timeouts};
 pub use error::{ApiError, AuthError, Cause, Error, LostHow, Rejection, SubscriptionError, SubscriptionErrorKind};
 pub use identity::{UserInfo, UserInfoReply};
-pub use limits::{ApiUsage, Limit, Limits};
+pub use limits::{ApiUsage, Limit, LimitGroup, Limits, about as about_limit};
 #[doc(hidden)]
 pub use query::check_binds;
 pub use query::{
@@ -72,7 +74,7 @@ pub use query::{
 };
 pub use rest::{
     ChildRelationship, Create, Delete, Describe, DescribeField, DescribeGlobal, DescribeObject, DescribeObjects, Field,
-    Get, Headers, PicklistValue, RecordTypeInfo, Related, SObject, Saved, Update, Upsert,
+    Get, Headers, PicklistValue, RecordCounts, RecordTypeInfo, Related, SObject, Saved, Update, Upsert,
 };
 pub use retry::RetryPolicy;
 pub use soql_schema::SoqlChecker;

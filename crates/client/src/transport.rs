@@ -19,10 +19,11 @@ use url::Url;
 
 use crate::{
     auth::{Session, Sessions},
+    budget::Budget,
     call::TokenPlace,
     config::{ClientConfig, Timeouts},
     error::{ApiError, Cause, Error, LostHow, Refusal, Text},
-    limits::ApiUsage,
+    limits::{self, ApiUsage},
     retry::{RetryPolicy, http_date, retry_after},
     soap::fault,
     tls,
@@ -34,6 +35,8 @@ const ANSWER_BYTES_MAX: usize = 256 << 20;
 const REFUSAL_BYTES_MAX: usize = 1 << 20;
 
 const CALL_OPTIONS: HeaderName = HeaderName::from_static("sforce-call-options");
+/// Asking about the org costs a request and is short: it does not wait for a place among the long ones.
+const ORG_KIND_COST: &str = "/services/data/v0/limits";
 const LIMIT_INFO: &str = "sforce-limit-info";
 
 /// A request that may be sent more than once.
@@ -84,6 +87,7 @@ pub(crate) struct Transport {
     call_options: HeaderValue,
     requests: Arc<AtomicU64>,
     usage: Arc<RwLock<Option<ApiUsage>>>,
+    budget: Budget,
     clock: Arc<RwLock<Option<Clock>>>,
 }
 
@@ -118,6 +122,7 @@ impl Transport {
             call_options,
             requests: Arc::default(),
             usage: Arc::default(),
+            budget: Budget::new(config.budget.clone())?,
             clock: Arc::default(),
         })
     }
@@ -137,6 +142,10 @@ impl Transport {
     /// Notes what an answer's body tells of the API usage.
     pub(crate) fn note_usage(&self, usage: ApiUsage) {
         *self.usage.write() = Some(usage);
+    }
+
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     pub(crate) fn usage(&self) -> Option<ApiUsage> {
@@ -315,6 +324,12 @@ impl Transport {
         if let Some(length) = length {
             request = request.header(header::CONTENT_LENGTH, length);
         }
+        let pass = self
+            .budget
+            .admit(&outgoing.method, &outgoing.target, &outgoing.body, &outgoing.what)
+            .await
+            .map_err(UploadFailure::Refused)?;
+        *progress.write() = Instant::now();
         self.requests.fetch_add(1, Ordering::Relaxed);
         let sending = request.send();
         tokio::pin!(sending);
@@ -340,6 +355,7 @@ impl Transport {
             }
         })?;
         self.listen(response.headers());
+        pass.answered(response.headers());
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -381,7 +397,24 @@ impl Transport {
             (Some(TokenPlace::Body(gap)), Some(session)) => with_session(request, &outgoing.body, *gap, session)?,
             _ => request.body(outgoing.body.clone()),
         };
-        let response = self.send(&outgoing.what, request).await?;
+        if let Some(session) = &session
+            && self.budget.should_ask_kind(&outgoing.method, &outgoing.target)
+        {
+            self.ask_kind(&outgoing.target, base, session).await;
+        }
+        let pass = self
+            .budget
+            .admit(&outgoing.method, &outgoing.target, &outgoing.body, &outgoing.what)
+            .await
+            .inspect_err(|_| turn.give_up = true)?;
+        let response = match self.send(&outgoing.what, request).await {
+            Ok(response) => response,
+            Err(error) => {
+                pass.unanswered(!never_sent(&error));
+                return Err(error);
+            }
+        };
+        pass.answered(response.headers());
         match self.refused(&outgoing.what, response).await {
             Attempt::Answer(response) => Ok(Some(response)),
             Attempt::Refused { error, refusal, answer } => {
@@ -396,6 +429,40 @@ impl Transport {
                     _ => Err(error),
                 }
             }
+        }
+    }
+
+    /// Asks what kind of org this is, which decides how many long requests it takes at once. Without an answer the
+    /// fewest are assumed.
+    async fn ask_kind(&self, target: &str, base: &Url, session: &Session) {
+        const SOQL: &str = "SELECT%20OrganizationType%2CIsSandbox%2CTrialExpirationDate%20FROM%20Organization";
+        // The version is that of the request that made us ask; those of other doors are the same but for `v`.
+        let Some(version) = target.split('/').find(|word| word.ends_with(".0")) else { return };
+        let asking = Outgoing {
+            what: "asking what kind of org this is".into(),
+            method: Method::GET,
+            target: format!("/services/data/v{}/query?q={SOQL}", version.trim_start_matches('v')),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            idempotent: true,
+            token: None,
+        };
+        let reading = async {
+            let request = self.request(&asking, base, Some(session))?;
+            let pass = self.budget.admit(&Method::GET, ORG_KIND_COST, b"", &asking.what).await?;
+            let response = self.send(&asking.what, request).await?;
+            pass.answered(response.headers());
+            match self.refused(&asking.what, response).await {
+                Attempt::Answer(response) => self.read(&asking.what, response, REFUSAL_BYTES_MAX).await,
+                Attempt::Refused { error, .. } => Err(error),
+            }
+        };
+        match reading.await {
+            Ok(answer) => match limits::long_requests_of(answer.body()) {
+                Some(places) => self.budget.learn_long_requests(places),
+                None => tracing::debug!("the org does not say of what kind it is"),
+            },
+            Err(error) => tracing::debug!(%error, "the org was not asked of what kind it is"),
         }
     }
 
@@ -508,6 +575,9 @@ impl Transport {
         let answer = self.read(what, response, REFUSAL_BYTES_MAX).await.ok();
         let errors = answer.as_ref().map(|answer| read_errors(answer.body())).unwrap_or_default();
         let refusal = Refusal::of(status.as_u16(), &errors);
+        if matches!(refusal, Refusal::DailyLimit | Refusal::Concurrency) {
+            self.budget.refused(&errors, refusal == Refusal::Concurrency);
+        }
         Attempt::Refused {
             error: Error::Api { what: what.to_owned(), status: status.as_u16(), errors, retry_after },
             refusal,
@@ -545,6 +615,7 @@ impl Transport {
         let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
         if let Some(theirs) = headers.get(header::DATE).and_then(text).as_deref().and_then(http_date) {
             *self.clock.write() = Some(Clock { theirs, ours: Timestamp::now(), heard: Instant::now() });
+            self.budget.hear_clock(theirs);
         }
         if let Some(usage) = headers.get(LIMIT_INFO).and_then(text).as_deref().and_then(ApiUsage::parse) {
             *self.usage.write() = Some(usage);
@@ -623,6 +694,11 @@ pub(crate) async fn whole(
     *answer.status_mut() = response.status();
     *answer.headers_mut() = std::mem::take(response.headers_mut());
     Ok(answer)
+}
+
+/// Whether an error came before the org could see the request.
+fn never_sent(error: &Error) -> bool {
+    matches!(error, Error::Transport { how: LostHow::Unreachable | LostHow::Untrusted, .. })
 }
 
 /// Whether the org told us, or we know, that a request had no effect, so that even a create may be sent again.

@@ -58,7 +58,7 @@ pub(crate) enum Command {
     /// Show an object's fields, or list the objects.
     Describe(DescribeArgs),
     /// Show the org's limits and what is left of them.
-    Limits(LimitsArgs),
+    Limits(crate::commands::LimitsArgs),
     /// Check SOQL: syntax, an API's rules, and with an org its fields and indexes.
     Lint(LintArgs),
     /// Print a completion script for a shell.
@@ -202,13 +202,4 @@ pub(crate) struct QueryArgs {
     /// Write to this file instead of stdout.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct LimitsArgs {
-    #[command(flatten)]
-    pub(crate) org: OrgArg,
-    /// As JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
 }

@@ -28,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) orgs: BTreeMap<String, Org>,
     /// What `pull`, `sync`, `verify` and `status` work on when nothing is given.
     pub(crate) sync: Sync,
+    /// How much of an org's limits may be used.
+    limits: Limits,
     /// The file itself: paths in it are relative to its folder.
     #[serde(skip)]
     path: PathBuf,
@@ -43,6 +45,18 @@ pub(crate) struct Sync {
     pub(crate) to: Option<String>,
     /// Objects by API name.
     pub(crate) objects: Vec<String>,
+}
+
+/// How much of an org's limits may be used.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Limits {
+    /// Percent of what the org allows that its use may come to.
+    share: Option<f64>,
+    /// Directory in which processes share one budget.
+    place: Option<PathBuf>,
+    /// `interactive`, `normal` or `background`.
+    priority: Option<String>,
 }
 
 impl Config {
@@ -124,6 +138,21 @@ impl Config {
     }
 
     pub(crate) fn client_config(&self, name: Option<&str>) -> Result<ClientConfig, Failure> {
+        let mut config = self.org_of(name)?;
+        if let Some(share) = self.limits.share {
+            config.budget.share = share;
+        }
+        if let Some(place) = &self.limits.place {
+            config.budget.place = Some(self.beside(place));
+        }
+        if let Some(priority) = &self.limits.priority {
+            config.budget.priority = priority.parse()?;
+        }
+        config.budget.check()?;
+        Ok(config)
+    }
+
+    fn org_of(&self, name: Option<&str>) -> Result<ClientConfig, Failure> {
         match self.meant(name) {
             Some(name) => self.org(name)?.client_config(name, self),
             None if from_environment() => Ok(ClientConfig::from_env()?),

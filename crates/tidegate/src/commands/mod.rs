@@ -24,6 +24,7 @@ mod verify;
 pub(crate) use api::ApiArgs;
 pub(crate) use describe::DescribeArgs;
 pub(crate) use emulator::args as emulator_args;
+pub(crate) use limits::LimitsArgs;
 pub(crate) use lint::LintArgs;
 pub(crate) use metadata::args as metadata_args;
 pub(crate) use record::{CreateArgs, DeleteArgs, GetArgs, UpdateArgs, UpsertArgs};

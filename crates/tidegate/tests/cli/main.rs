@@ -43,6 +43,11 @@ mod transcripts {
     }
 
     #[test]
+    fn limits() {
+        check_alone("limits.txt");
+    }
+
+    #[test]
     fn destinations() {
         check("destinations.txt");
     }

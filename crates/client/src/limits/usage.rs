@@ -1,15 +1,4 @@
-//! What the org lets us use: the header on every answer, and the `limits` resource.
-
-use std::collections::BTreeMap;
-
-use bytes::Bytes;
-use serde::Deserialize;
-
-use crate::{
-    call::{Call, decode_json, get},
-    error::Error,
-    version::ApiVersion,
-};
+//! The header `Sforce-Limit-Info`.
 
 /// API calls of the last 24 hours, from `Sforce-Limit-Info`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,39 +25,12 @@ impl ApiUsage {
             .find_map(|item| item.strip_prefix("api-usage="))
             .and_then(|figures| figures.split_once('/'))
             .and_then(|(used, allowed)| Some(ApiUsage { used: used.parse().ok()?, allowed: allowed.parse().ok()? }))
+            // Figures that no org has are not figures: nothing is to overflow on them.
+            .filter(|usage| usage.used < FIGURE_MAX && usage.allowed < FIGURE_MAX)
     }
 }
 
-/// One limit of the org.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Limit {
-    /// The most allowed.
-    #[serde(rename = "Max")]
-    pub max: i64,
-    /// What is left; may be negative, and lags some minutes behind.
-    #[serde(rename = "Remaining")]
-    pub remaining: i64,
-}
-
-/// `GET /limits`: every limit by name. The user needs "View Setup and Configuration".
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Limits;
-
-impl Call for Limits {
-    type Reply = BTreeMap<String, Limit>;
-
-    fn what(&self) -> String {
-        "reading the org's limits".into()
-    }
-
-    fn request(&self, api: ApiVersion) -> Result<http::Request<Bytes>, Error> {
-        get(format!("{}/limits", api.base_path()))
-    }
-
-    fn reply(&self, response: http::Response<Bytes>) -> Result<Self::Reply, Error> {
-        decode_json(&self.what(), response.body())
-    }
-}
+const FIGURE_MAX: u64 = 1 << 48;
 
 #[cfg(test)]
 mod tests {
@@ -82,19 +44,12 @@ mod tests {
             ("api-usage=25/5000; per-app-api-usage=17/250(appName=sample-connected-app)", Some((25, 5000))),
             ("per-app-api-usage=17/250(appName=x)", None),
             ("api-usage=x/y", None),
+            ("api-usage=18446744073709551615/5", None),
             ("", None),
         ];
         for (header, expected) in cases {
             let expected = expected.map(|(used, allowed)| ApiUsage { used, allowed });
             assert_eq!(ApiUsage::parse(header), expected, "{header}");
         }
-    }
-
-    #[test]
-    fn reads_the_resource_with_nested_limits() {
-        let body = r#"{"DailyApiRequests":{"Max":15000,"Remaining":14999},"PermissionSets":{"Max":1500,"Remaining":-1,"CreateCustom":{"Max":1000,"Remaining":997}}}"#;
-        let limits = Limits.reply(http::Response::new(Bytes::from_static(body.as_bytes()))).unwrap();
-        assert_eq!(limits["DailyApiRequests"].remaining, 14999);
-        assert_eq!(limits["PermissionSets"].remaining, -1);
     }
 }
