@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Limits(LimitsArgs),
     /// Check SOQL text without an org.
     Lint(LintArgs),
+    /// Load a CSV file into an object: insert, update, upsert or delete.
+    Load(Box<crate::commands::LoadArgs>),
 }
 
 /// Which org.

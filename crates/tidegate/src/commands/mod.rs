@@ -5,6 +5,7 @@ mod describe;
 mod emulator;
 mod limits;
 mod lint;
+mod load;
 mod query;
 mod replica;
 mod status;
@@ -12,6 +13,7 @@ mod sync;
 mod verify;
 
 pub(crate) use emulator::args as emulator_args;
+pub(crate) use load::LoadArgs;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +39,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Describe(args) => describe::run(&config()?, args).await,
         Command::Limits(args) => limits::run(&config()?, args).await,
         Command::Lint(args) => lint::run(args),
+        Command::Load(args) => load::run(&config()?, *args).await,
     }
 }
 
