@@ -45,11 +45,10 @@ pub(crate) async fn run(work: &Arc<Work>, parts: &[Part], jobs: usize, books: &m
         .map(|part| {
             let work = work.clone();
             // Apart, so that jobs go on while the results of an earlier one are read.
-            let task = tokio::spawn(async move {
+            tokio::spawn(async move {
                 let ran = job(&work, &part, None).await;
                 (part, ran)
-            });
-            async move { task.await }
+            })
         })
         .buffered(jobs.max(1));
     let mut failed = None;
@@ -113,7 +112,7 @@ async fn job(work: &Arc<Work>, part: &Part, chosen: Chosen) -> Result<Ran, LoadE
                         return Ok(Ran::NotBegun);
                     }
                     Some(Err(error)) if uploads < UPLOADS_MAX && may_upload_again(&error) => {
-                        let after = RESEND_WAIT * 2u32.pow(uploads - 1);
+                        let after = RESEND_WAIT.min(work.lock_wait) * 2u32.pow(uploads - 1);
                         work.tell(LoadProgress::Again { why: error.to_string(), rows, after });
                         pause(work, after).await;
                     }
@@ -327,7 +326,7 @@ async fn one_set(
         match error {
             error if reads < RESULT_READS_MAX && error.is_retryable() => {
                 tracing::warn!(job = job.id, %error, "reading the results again");
-                pause(work, RESEND_WAIT * reads).await;
+                pause(work, RESEND_WAIT.min(work.lock_wait) * reads).await;
             }
             // The counts and the rows do not fit together, however often they are read: take the rows.
             Error::PageCut { source: None, .. } if asked.state == JobState::JobComplete => {

@@ -99,6 +99,8 @@ impl Call for WriteRecords<'_> {
 
 /// How a call failed as a whole.
 enum Failed {
+    /// Nothing was written, as a record that all of them need was held by another transaction.
+    Locked(Error),
     /// Nothing was written, and the request itself is at fault.
     Refused(Error),
     /// Nothing was written; no further call will do better.
@@ -112,6 +114,7 @@ fn failed(error: Error) -> Failed {
         Error::Transport { how: LostHow::Unreachable | LostHow::Untrusted, .. } => Failed::NotDone(error),
         Error::Transport { .. } | Error::Decode { .. } => Failed::Lost(error),
         Error::Api { status: 408 | 500 | 502 | 504, .. } => Failed::Lost(error),
+        Error::Api { errors, .. } if errors.iter().any(|e| is_lock(&e.code)) => Failed::Locked(error),
         Error::Api { status: 400, errors, .. } if errors.iter().any(is_about_a_record) => Failed::Refused(error),
         _ => Failed::NotDone(error),
     }
@@ -142,10 +145,8 @@ pub(crate) async fn run(work: &Arc<Work>, parts: &[Part], books: &mut Books) -> 
         let mut chunk = Chunk::default();
         let mut row = Row::default();
         while rows.next(&mut row)? {
-            if let Some(halt) = work.halted() {
-                // What is not begun any more.
-                let _ = halt;
-                chunk.unsent(work, part, books, &mut tally)?;
+            if work.halted().is_some() {
+                chunk.unsent(books, &mut tally)?;
                 books.row(&row, &Outcome::Unprocessed, None, &mut tally)?;
                 continue;
             }
@@ -188,7 +189,8 @@ impl Chunk {
         !self.rows.is_empty() && (self.rows.len() >= CALL_ROWS || self.bytes + more > CALL_BYTES)
     }
 
-    fn unsent(&mut self, _: &Work, _: &Part, books: &mut Books, tally: &mut Tally) -> Result<(), LoadError> {
+    /// Accounts for rows that are not begun any more.
+    fn unsent(&mut self, books: &mut Books, tally: &mut Tally) -> Result<(), LoadError> {
         for row in std::mem::take(self).rows {
             books.row(&row, &Outcome::Unprocessed, None, tally)?;
         }
@@ -270,6 +272,14 @@ async fn call(work: &Work, bodies: &[Bytes], which: &[usize], outcomes: &mut [Op
                 }
                 last = Some(error);
             }
+            Err(Failed::Locked(error)) => {
+                for at in &which {
+                    if let Some(slot) = outcomes.get_mut(*at) {
+                        *slot = Some(Outcome::Failed { id: None, error: words(&error).into() });
+                    }
+                }
+                last = Some(error);
+            }
             Err(Failed::NotDone(error)) => {
                 work.halt(Halt::Org(error.clone()));
                 last = Some(error);
@@ -306,7 +316,9 @@ async fn send(work: &Work, records: &[Bytes]) -> (Result<Vec<Written>, Failed>, 
                 pause(work, after).await;
             }
             // What was lost before may have been done, whatever this answer says.
-            Failed::NotDone(error) if lost > 0 => return (Err(Failed::Lost(error)), true),
+            Failed::NotDone(error) | Failed::Refused(error) | Failed::Locked(error) if lost > 0 => {
+                return (Err(Failed::Lost(error)), true);
+            }
             other => return (Err(other), lost > 0),
         }
     }

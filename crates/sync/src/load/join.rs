@@ -225,7 +225,7 @@ impl Join {
                         error
                     }
                 };
-                Outcome::Failed { id: Some(value(shape.id).into()).filter(|id: &Box<str>| !id.is_empty()), error }
+                Outcome::Failed { id: Some(value(shape.id)).filter(|id| !id.is_empty()).map(Into::into), error }
             }
             Kind::Unprocessed => Outcome::Unprocessed,
         }

@@ -57,6 +57,8 @@ pub struct LoadOptions {
     pub parallel_jobs: usize,
     /// Where ledger and results go.
     pub names: Names,
+    /// Only a plan is wanted: what an earlier load left is not in the way, and [`Prepared::run`] will refuse.
+    pub plan_only: bool,
     /// The first wait before rows are sent again.
     pub lock_wait: Duration,
     /// The longest pause between two looks at a job.
@@ -79,9 +81,21 @@ impl LoadOptions {
             part_rows: PART_ROWS,
             parallel_jobs: PARALLEL_JOBS,
             names,
+            plan_only: false,
             lock_wait: LOCK_WAIT,
             look_longest: LOOK_LONGEST,
         }
+    }
+}
+
+impl LoadOptions {
+    /// Where a copy of the input goes, if one is needed. One for a plan only is in nobody's way.
+    pub fn copy(&self) -> std::path::PathBuf {
+        let mut copy = self.names.copy().into_os_string();
+        if self.plan_only {
+            copy.push(format!(".{}", std::process::id()));
+        }
+        copy.into()
     }
 }
 
@@ -139,7 +153,7 @@ pub async fn prepare(client: Client, source: Source, options: LoadOptions, told:
     if !(1..=UPLOAD_BYTES_MAX).contains(&options.part_bytes) {
         return Err(LoadError::Options("an upload has 1 to 112,500,000 bytes"));
     }
-    let found = options.names.existing();
+    let found = if options.plan_only { vec![] } else { options.names.existing() };
     if !found.is_empty() {
         let ledger = options.names.ledger();
         let earlier = Earlier::read(&ledger, found)
@@ -148,7 +162,7 @@ pub async fn prepare(client: Client, source: Source, options: LoadOptions, told:
     }
     let describe = client.describe(&options.object).await?;
     let opened = {
-        let (encoding, delimiter, copy) = (options.encoding, options.delimiter, options.names.copy());
+        let (encoding, delimiter, copy) = (options.encoding, options.delimiter, options.copy());
         blocking(move || Input::open(&source, encoding, delimiter, &copy)).await??
     };
     let mut kept = Kept(Some(opened.clone()));
@@ -320,6 +334,9 @@ impl Prepared {
     /// Only what keeps the books from being kept: the ledger and the results cannot be written, or the file cannot be
     /// read any more. That the org refuses rows, or cannot be reached, is in the report.
     pub async fn run(self, stop: CancellationToken) -> Result<LoadReport, LoadError> {
+        if self.options.plan_only {
+            return Err(LoadError::Options("only a plan was asked for"));
+        }
         let Self { client, options, input, describe, columns, prefixes, prints, checked, plan, told } = self;
         let org = client.org_id().await?;
         let path = options.names.ledger();

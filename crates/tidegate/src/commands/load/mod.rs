@@ -35,9 +35,8 @@ pub(super) async fn run(config: &Config, args: LoadArgs) -> Result<ExitCode, Fai
             Failure::usage("nobody can be asked whether to delete: standard input is no terminal").hint("add --yes")
         );
     }
-    let source =
-        if from_stdin { Source::Stdin { keep: options.names.copy() } } else { Source::File(args.file.clone()) };
-    if args.again {
+    let source = if from_stdin { Source::Stdin { keep: options.copy() } } else { Source::File(args.file.clone()) };
+    if args.again && !args.dry_run {
         earlier::move_aside(&options.names)?;
     }
     std::fs::create_dir_all(&args.results)
@@ -60,7 +59,7 @@ pub(super) async fn run(config: &Config, args: LoadArgs) -> Result<ExitCode, Fai
         return dry_run(prepared, &args);
     }
     if !args.json || is_watched() {
-        say(words::plan(&prepared, &args.object));
+        say(words::plan(&prepared));
     }
     if deletes && !args.yes && is_watched() && !confirmed(&prepared)? {
         prepared.forget();
@@ -135,6 +134,7 @@ fn options(args: &LoadArgs) -> Result<LoadOptions, Failure> {
     options.part_bytes = args.part_mb * 1_000_000;
     options.part_rows = args.part_rows;
     options.parallel_jobs = usize::from(args.jobs);
+    options.plan_only = args.dry_run;
     Ok(options)
 }
 
@@ -166,10 +166,10 @@ fn read_map(path: &Path) -> Result<Vec<(String, String)>, Failure> {
 
 /// A load that did not begin.
 async fn refused(client: &Client, args: &LoadArgs, error: LoadError) -> Result<ExitCode, Failure> {
-    if args.json {
-        if let Some(json) = words::problems_json(&error) {
-            print_json(&json)?;
-        }
+    if args.json
+        && let Some(json) = words::problems_json(&error)
+    {
+        print_json(&json)?;
     }
     match error {
         LoadError::Org(error) if error.status() == Some(404) => {
@@ -186,7 +186,7 @@ fn dry_run(prepared: Prepared, args: &LoadArgs) -> Result<ExitCode, Failure> {
     if args.json {
         print_json(&words::plan_json(&prepared))?;
     } else {
-        crate::output::print(words::plan(&prepared, &args.object)).map_err(super::writing)?;
+        crate::output::print(words::plan(&prepared)).map_err(super::writing)?;
         for line in words::columns(&prepared) {
             crate::output::print(line).map_err(super::writing)?;
         }

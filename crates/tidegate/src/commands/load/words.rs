@@ -181,7 +181,7 @@ pub(super) fn warnings(prepared: &Prepared) -> Vec<String> {
 }
 
 /// The plan in a sentence.
-pub(super) fn plan(prepared: &Prepared, _: &str) -> String {
+pub(super) fn plan(prepared: &Prepared) -> String {
     let plan = prepared.plan();
     let how = match plan.transport {
         Transport::Collections => {
@@ -194,11 +194,14 @@ pub(super) fn plan(prepared: &Prepared, _: &str) -> String {
             counted(plan.calls, "API call")
         ),
     };
-    format!("{} {} {how}", counted(plan.rows, "row"), into(prepared))
-}
-
-fn into(prepared: &Prepared) -> String {
-    format!("to {} {}", prepared.operation().name(), prepared.object())
+    let (rows, object) = (counted(plan.rows, "row"), prepared.object());
+    match prepared.operation() {
+        LoadOperation::Insert => format!("insert {rows} into {object} {how}"),
+        LoadOperation::Update => format!("update {rows} of {object} {how}"),
+        LoadOperation::Upsert { external_id } => format!("upsert {rows} into {object} by {external_id}, {how}"),
+        LoadOperation::Delete => format!("delete {rows} of {object} {how}"),
+        LoadOperation::HardDelete => format!("delete {rows} of {object} for good {how}"),
+    }
 }
 
 fn megabytes(bytes: u64) -> String {
