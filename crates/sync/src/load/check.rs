@@ -1,11 +1,11 @@
 //! The first pass: every row of the file is read and checked, and the parts are cut. Nothing is sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 
-use super::columns::Columns;
+use super::columns::{Columns, Target};
 use super::input::{Input, InputError, Row, RowFault};
-use super::limits::{PROBLEMS_KEPT, ROW_CHARACTERS_MAX, SHOWN_CHARACTERS};
+use super::limits::{KEYS_REMEMBERED, PROBLEMS_KEPT, ROW_CHARACTERS_MAX, SHOWN_CHARACTERS};
 use super::value::{Prefixes, ValueFault, ValueWarning};
 use super::wire::{Fingerprints, csv_line};
 
@@ -102,6 +102,9 @@ pub struct Checked {
     pub parts: Vec<Part>,
     /// Worth a word, but no reason to stop.
     pub warnings: Vec<Warning>,
+    /// Rows whose key another row has before them, and the line of the first: of two in the same 200 rows the org
+    /// refuses both, and of two others nobody knows which comes last.
+    pub same_key: Option<(u64, u64)>,
     pub(crate) problems: Problems,
 }
 
@@ -150,6 +153,8 @@ pub(crate) fn check(
     let mut warnings: BTreeMap<(usize, ValueWarning), Warning> = BTreeMap::new();
     let mut line = Vec::new();
     let mut part: Option<(Part, super::wire::Running)> = None;
+    let key = columns.sent.iter().find(|column| matches!(column.target, Target::Id | Target::Key));
+    let mut keys: HashSet<u64> = HashSet::new();
     while rows.read(&mut row).map_err(failed)? {
         checked.rows += 1;
         if checked.rows.is_multiple_of(10_000) {
@@ -208,6 +213,14 @@ pub(crate) fn check(
         // What is not sent needs no parts.
         if checked.problems.total > 0 {
             continue;
+        }
+        let cell = key.and_then(|column| row.get(column.at)).map(str::trim).filter(|cell| !cell.is_empty());
+        if let Some(cell) = cell.filter(|_| keys.len() < KEYS_REMEMBERED) {
+            // Keys of two spellings may be the same for the org; that is for it to say.
+            if !keys.insert(prints.of(std::iter::once(cell.into()))) {
+                let (count, _) = checked.same_key.get_or_insert((0, row.line));
+                *count += 1;
+            }
         }
         line.clear();
         csv_line(columns.cells(&row, prefixes), &mut line);

@@ -310,7 +310,7 @@ impl Reader<'_> {
             return Some(own(&field.name, Target::Key, kind, true, false));
         }
         if let Some(why) = self.why_not(field) {
-            self.faults.push(HeaderFault::NotWritable { field: field.name.clone(), why });
+            self.faults.push(HeaderFault::NotWritable { field: field.name.clone(), header: header.to_owned(), why });
             return None;
         }
         self.half(field);
@@ -380,7 +380,7 @@ impl Reader<'_> {
         };
         let relation = field.relationship_name.clone()?;
         if let Some(why) = self.why_not(field) {
-            self.faults.push(HeaderFault::NotWritable { field: field.name.clone(), why });
+            self.faults.push(HeaderFault::NotWritable { field: field.name.clone(), header: header.to_owned(), why });
             return None;
         }
         let several = field.reference_to.len() > 1;

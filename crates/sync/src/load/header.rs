@@ -43,7 +43,7 @@ pub enum HeaderFault {
     #[error("{field} is written by two columns: {} (`{}`) and {} (`{}`)", columns[0], names[0], columns[1], names[1])]
     Twice { field: String, columns: [usize; 2], names: [String; 2] },
     #[error("{field} cannot be written: {}", because(why))]
-    NotWritable { field: String, why: Why },
+    NotWritable { field: String, header: String, why: Why },
     #[error("an `Id` column is not for this operation")]
     IdNotWanted { key: Option<String> },
     #[error("there is no `Id` column")]
@@ -103,7 +103,7 @@ impl HeaderFault {
         let mean = |near: &Option<String>| near.as_ref().map(|near| format!("did you mean `{near}`?"));
         Some(match self {
             Self::Unknown { near, header, .. } => mean(near).unwrap_or_else(|| {
-                format!("rename it (--map '{header}=FIELD') or leave it out (--ignore-column '{header}')")
+                format!("rename it ({}) or leave it out (--ignore-column {})", map(header), word(header))
             }),
             Self::NoRelationship { near, .. } | Self::NoColumn { near, .. } => return mean(near),
             Self::Unnamed { column } => {
@@ -118,7 +118,7 @@ impl HeaderFault {
             Self::NotWritable { why: Why::Blob, .. } => {
                 "leave it out; files are sent one by one, with the record".to_owned()
             }
-            Self::NotWritable { field, .. } => format!("leave it out: --ignore-column {field}"),
+            Self::NotWritable { header, .. } => format!("leave it out: --ignore-column {}", word(header)),
             Self::IdNotWanted { key: Some(key) } => {
                 format!("records are found by {key}: leave Id out (--ignore-column Id), or --upsert Id")
             }
@@ -147,6 +147,19 @@ impl HeaderFault {
             Self::TooFar { .. } | Self::NothingToWrite | Self::Required { .. } => return None,
         })
     }
+}
+
+/// A word for a shell.
+fn word(name: &str) -> String {
+    if name.chars().all(|c| c.is_alphanumeric() || "_.:".contains(c)) {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', r"'\''"))
+    }
+}
+
+fn map(header: &str) -> String {
+    format!("--map {}", word(&format!("{header}=FIELD")))
 }
 
 /// The name that was probably meant: one that differs little, or one whose label was written.

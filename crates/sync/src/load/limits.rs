@@ -46,3 +46,5 @@ pub const PIECES_AHEAD: usize = 4;
 pub const PIECE_BYTES: usize = 256 << 10;
 /// Codes of failures that are counted apart.
 pub const FAILURE_CODES_MAX: usize = 100;
+/// Keys that are remembered to find rows with the same one.
+pub const KEYS_REMEMBERED: usize = 1_000_000;

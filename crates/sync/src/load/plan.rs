@@ -146,7 +146,12 @@ impl Drop for Kept {
 /// # Errors
 /// [`LoadError::Header`] and [`LoadError::Rows`] with all that is wrong, [`LoadError::Earlier`] where results of an
 /// earlier load would be mixed up with those of this one, and whatever keeps the file or the org from being read.
-pub async fn prepare(client: Client, source: Source, options: LoadOptions, told: Told) -> Result<Prepared, LoadError> {
+pub async fn prepare(
+    client: Client,
+    source: Source,
+    mut options: LoadOptions,
+    told: Told,
+) -> Result<Prepared, LoadError> {
     if options.operation == LoadOperation::HardDelete && options.transport == Some(Transport::Collections) {
         return Err(LoadError::Options("records are deleted for good by Bulk only"));
     }
@@ -161,6 +166,12 @@ pub async fn prepare(client: Client, source: Source, options: LoadOptions, told:
         return Err(LoadError::Earlier(Box::new(earlier)));
     }
     let describe = client.describe(&options.object).await?;
+    // In the org's spelling from here on.
+    if let LoadOperation::Upsert { external_id } = &mut options.operation
+        && let Some(field) = describe.field(external_id)
+    {
+        external_id.clone_from(&field.name);
+    }
     let opened = {
         let (encoding, delimiter, copy) = (options.encoding, options.delimiter, options.copy());
         blocking(move || Input::open(&source, encoding, delimiter, &copy)).await??

@@ -173,6 +173,14 @@ pub(super) fn warnings(prepared: &Prepared) -> Vec<String> {
             one_line(&warning.value)
         ));
     }
+    if let Some((rows, line)) = prepared.checked().same_key {
+        let (what, have) = (counted(rows, "row"), if rows == 1 { "has" } else { "have" });
+        words.push(format!(
+            "warning: {what} {have} the key of an earlier row, the first in line {}: the org refuses rows with the same \
+             key that it gets together",
+            grouped(line)
+        ));
+    }
     let left_out: Vec<&str> = prepared.left_out().iter().map(String::as_str).filter(|n| !n.is_empty()).collect();
     if !left_out.is_empty() {
         words.push(format!("not sent: {}", one_line(&left_out.join(", "))));
@@ -245,6 +253,13 @@ fn transport(transport: Transport) -> &'static str {
         Transport::Collections => "collections",
         Transport::Bulk => "bulk",
     }
+}
+
+/// The message alone, of `CODE:message:fields --`.
+fn message<'a>(error: &'a str, code: &str) -> &'a str {
+    let error = error.strip_prefix(code).map_or(error, |rest| rest.trim_start_matches(':'));
+    let bare = error.trim_end().strip_suffix("--").unwrap_or(error);
+    bare.rfind(':').and_then(|at| bare.get(..at)).filter(|message| !message.is_empty()).unwrap_or(bare).trim()
 }
 
 /// A load that has ended, and what it took.
@@ -333,7 +348,7 @@ impl Done<'_> {
                 grouped(failure.rows),
                 if failure.code.is_empty() { "no code" } else { &failure.code },
                 grouped(failure.line),
-                one_line(failure.error.trim())
+                one_line(message(&failure.error, &failure.code))
             );
         }
         for unknown in &report.unknown {
