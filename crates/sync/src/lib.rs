@@ -18,6 +18,7 @@ mod engine;
 pub mod error;
 pub mod event;
 pub mod limits;
+pub mod load;
 pub mod mapping;
 pub mod options;
 pub mod pipeline;

@@ -72,6 +72,8 @@ pub(crate) enum Command {
     Undelete(UndeleteArgs),
     /// Merge records into one.
     Merge(MergeArgs),
+    /// Load a CSV file into an object: insert, update, upsert or delete.
+    Load(Box<crate::commands::LoadArgs>),
 }
 
 /// Which org.

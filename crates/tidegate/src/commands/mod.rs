@@ -9,6 +9,7 @@ mod describe;
 mod emulator;
 mod limits;
 mod lint;
+mod load;
 pub(crate) mod login;
 pub(crate) mod man;
 mod metadata;
@@ -26,6 +27,7 @@ pub(crate) use describe::DescribeArgs;
 pub(crate) use emulator::args as emulator_args;
 pub(crate) use limits::LimitsArgs;
 pub(crate) use lint::LintArgs;
+pub(crate) use load::LoadArgs;
 pub(crate) use metadata::args as metadata_args;
 pub(crate) use record::{CreateArgs, DeleteArgs, GetArgs, UpdateArgs, UpsertArgs};
 
@@ -67,6 +69,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Metadata(command) => metadata::run(&config()?, command).await,
         Command::Undelete(args) => undelete::undelete(&config()?, args).await,
         Command::Merge(args) => undelete::merge(&config()?, args).await,
+        Command::Load(args) => load::run(&config()?, *args).await,
     }
 }
 

@@ -5,6 +5,8 @@
 #[cfg(unix)]
 mod bench;
 #[cfg(unix)]
+mod load;
+#[cfg(unix)]
 mod machine;
 #[cfg(unix)]
 mod secrets;
@@ -50,6 +52,11 @@ mod transcripts {
     #[test]
     fn destinations() {
         check("destinations.txt");
+    }
+
+    #[test]
+    fn loading() {
+        check_alone("load.txt");
     }
 
     #[test]

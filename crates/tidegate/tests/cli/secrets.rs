@@ -13,6 +13,8 @@ fn no_secret_is_printed() {
         ("", "query 'SELECT Nmae FROM Contact'"),
         ("", "describe Contact"),
         ("", "limits"),
+        ("", "load /dev/null --object Contact --insert"),
+        ("", "load $EMULATOR_KEY --object Contact --insert --dry-run"),
         ("", "sync Account --to sqlite:a.db --once"),
         ("", "verify Account --to sqlite:a.db --fields --repair"),
         ("", "status --to sqlite:a.db"),
