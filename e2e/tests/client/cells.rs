@@ -11,6 +11,7 @@ use rand::{Rng, SeedableRng};
 use serde_json::{Map, Value, json};
 use tidegate_client::bulk::{CsvRows, QueryOperation, Wait};
 use tidegate_client::events::Replay;
+use tidegate_client::soap::SoapRecord;
 use tidegate_client::{Client, Create};
 use tidegate_emulator::import::SourceFile;
 use tidegate_emulator::server::Config;
@@ -18,7 +19,7 @@ use tidegate_emulator::settings::Settings;
 use tidegate_sync::decode::{json as rest, text};
 use tidegate_sync::event::EventSchema;
 use tidegate_sync::mapping::{Binding, ObjectMap, Plan, Step, plan};
-use tidegate_sync::{Cell, Row, Table, TableId};
+use tidegate_sync::{Cell, Column, Row, Table, TableId};
 
 use crate::support::{World, world_of};
 
@@ -269,6 +270,13 @@ async fn identical_by_every_way() {
         rows.extend(of_csv(table, results.columns(), &part));
     }
     assert_eq!(by_id(rows), by_rest, "Bulk API 1.0");
+
+    let records: Vec<SoapRecord> = org.soap().query(&soql).try_collect().await.unwrap();
+    let of_soap = records.iter().map(|record| {
+        let cell = |column: &Column| text::read(column.ty, record.text(&column.field).unwrap_or("")).unwrap().to_cell();
+        table.columns.iter().map(cell).collect()
+    });
+    assert_eq!(by_id(of_soap), by_rest, "SOAP");
 
     // Events carry numbers as doubles. Those of a location have 15 places by its description, which no double keeps, so
     // that a row with one is always read again; so is one with dates that no event carries.

@@ -147,9 +147,17 @@ impl SoapRecord {
         }
     }
 
-    /// A plain value's text by name or path; `None` for null, missing, and what is no text.
+    /// A plain value's text by name or path, the id included; `None` for null, missing, and what is no text.
     pub fn text(&self, path: &str) -> Option<&str> {
-        self.get(path)?.as_text()
+        let (record, name) = match path.rsplit_once('.') {
+            None => (self, path),
+            Some((parent, name)) if name.eq_ignore_ascii_case("Id") => match self.get(parent)? {
+                SoapValue::Record(parent) => (&**parent, name),
+                _ => return None,
+            },
+            Some(_) => return self.get(path)?.as_text(),
+        };
+        if name.eq_ignore_ascii_case("Id") { record.id.as_deref() } else { record.get(name)?.as_text() }
     }
 
     /// As JSON, with `attributes.type` as REST has it.
