@@ -208,12 +208,12 @@ impl Setup {
     pub(super) fn maybe_client_secret(&mut self) -> Result<Option<SecretString>, Failure> {
         let has = self.args.client_secret_file.is_some()
             || std::env::var_os("TIDEGATE_CLIENT_SECRET").is_some()
-            || self.existing.as_ref().is_some_and(|org| org.place(OrgSecret::ClientSecret).is_some());
+            || self.existing.as_ref().is_some_and(|org| org.place(OrgSecret::Consumer).is_some());
         if !has {
             return Ok(None);
         }
         let file = self.args.client_secret_file.clone();
-        self.secret(OrgSecret::ClientSecret, file, "TIDEGATE_CLIENT_SECRET", "Consumer secret").map(Some)
+        self.secret(OrgSecret::Consumer, file, "TIDEGATE_CLIENT_SECRET", "Consumer secret").map(Some)
     }
 
     /// What the client needs to know; what does not depend on the flow is written down.
