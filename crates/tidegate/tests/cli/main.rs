@@ -7,6 +7,8 @@ mod bench;
 #[cfg(unix)]
 mod machine;
 #[cfg(unix)]
+mod person;
+#[cfg(unix)]
 mod secrets;
 #[cfg(unix)]
 mod stopping;
@@ -25,6 +27,11 @@ mod transcripts {
     #[test]
     fn configuration() {
         check("configuration.txt");
+    }
+
+    #[test]
+    fn login() {
+        check("login.txt");
     }
 
     #[test]

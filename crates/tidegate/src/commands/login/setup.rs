@@ -251,9 +251,13 @@ impl Setup {
     }
 
     /// As [`Setup::finish`], where the sign-in was tried already.
-    pub(super) async fn signed_in(self, org: &Client) -> Result<ExitCode, Failure> {
+    pub(super) async fn signed_in(mut self, org: &Client) -> Result<ExitCode, Failure> {
         let user = org.send(&UserInfo).await?;
         let username = user.preferred_username.unwrap_or_default();
+        // For whoever reads the file, and for the next sign-in of a person.
+        if self.flow != Flow::SfCli && !username.is_empty() && !self.entries.iter().any(|(key, _)| key == "username") {
+            self.put("username", username.clone());
+        }
         let url = org.instance_url().await?;
         for (place, secret) in &self.to_store {
             place.write(secret).map_err(|error| Failure::failed("cannot store the secret").with_cause(&error))?;
