@@ -182,7 +182,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Error::Transport { how, .. } => *how != LostHow::Untrusted,
-            Error::PageCut { .. } | Error::JobDeadline { .. } => true,
+            Error::PageCut { .. } | Error::JobDeadline { .. } | Error::TokenNotSaved { .. } => true,
             Error::Api { status, errors, .. } => {
                 matches!(Refusal::of(*status, errors), Refusal::Transient | Refusal::Concurrency | Refusal::Maintenance)
             }
