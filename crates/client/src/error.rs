@@ -217,7 +217,11 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Error::Transport { how, .. } => *how != LostHow::Untrusted,
-            Error::PageCut { .. } | Error::JobDeadline { .. } | Error::Unsettled { .. } | Error::Budget(_) => true,
+            Error::PageCut { .. }
+            | Error::JobDeadline { .. }
+            | Error::Unsettled { .. }
+            | Error::TokenNotSaved { .. }
+            | Error::Budget(_) => true,
             Error::Api { status, errors, .. } => {
                 matches!(Refusal::of(*status, errors), Refusal::Transient | Refusal::Concurrency | Refusal::Maintenance)
             }

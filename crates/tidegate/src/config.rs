@@ -188,7 +188,7 @@ impl Config {
 }
 
 /// Whether the environment describes an org.
-fn from_environment() -> bool {
+pub(crate) fn from_environment() -> bool {
     [env_vars::LOGIN_URL, env_vars::INSTANCE_URL, env_vars::SF_ORG].iter().any(|name| env::var_os(name).is_some())
 }
 

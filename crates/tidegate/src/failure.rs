@@ -162,7 +162,10 @@ fn org_words(error: &client::ApiError) -> String {
 fn exit_of_client(error: &client::Error) -> Exit {
     match error {
         client::Error::Config { .. } | client::Error::InsecureUrl { .. } => Exit::Usage,
-        client::Error::Auth(_) | client::Error::Transport { .. } | client::Error::Budget(_) => Exit::Environment,
+        client::Error::Auth(_)
+        | client::Error::Transport { .. }
+        | client::Error::TokenNotSaved { .. }
+        | client::Error::Budget(_) => Exit::Environment,
         client::Error::Api { status: 401 | 403, .. } => Exit::Environment,
         // The limits of the org, whatever status they are told with.
         error if error.has_code("REQUEST_LIMIT_EXCEEDED") || error.has_code("EXCEEDEDQUOTA") => Exit::Environment,

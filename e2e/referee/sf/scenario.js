@@ -117,6 +117,67 @@ step('org login web, in a home of its own', async () => {
   assert.ok(shown.totalSize > 0);
 });
 
+// The other way round: tidegate reads what the CLI has written. `TIDEGATE` is the program under test; a run without it says so.
+const tidegate = process.env.TIDEGATE;
+
+/** Counts accounts with tidegate, signed in by what the CLI knows in this home folder. */
+const tidegateCounts = async (where, name = '') => {
+  const env = { HOME: where, PATH: process.env.PATH, TIDEGATE_SF_ORG: name };
+  const { code, out, err } = await new Promise((resolve, reject) => {
+    const child = spawn(tidegate, ['query', 'SELECT COUNT() FROM Account'], { cwd: where, env });
+    let [out, err] = ['', ''];
+    child.stdout.on('data', (data) => (out += data));
+    child.stderr.on('data', (data) => (err += data));
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, out, err }));
+  });
+  assert.equal(code, 0, err);
+  assert.ok(Number(out) > 0, out);
+};
+
+const control = async (method, where, body = {}) => {
+  const options = { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  const answer = await fetch(`${org.url}/__emulator/${where}`, options);
+  assert.ok(answer.ok, await answer.text());
+};
+
+for (const [generation, crypto] of [['v1', 'false'], ['v2', 'true']]) {
+  step(`tidegate reads what the CLI wrote, encrypted in generation ${generation}`, async () => {
+    if (!tidegate) return console.log('  did not run: TIDEGATE names no program');
+    const other = fs.mkdtempSync(path.join(home, `${generation}-`));
+    const env = { HOME: other, SF_CRYPTO_V2: crypto, SF_ACCESS_TOKEN: org.access_token };
+    const login = ['org', 'login', 'access-token', '--instance-url', org.url, '--no-prompt', '--alias', 'borrowed'];
+    await sf([...login, '--set-default'], { env });
+    const key = JSON.parse(fs.readFileSync(path.join(other, '.sfdx/key.json'), 'utf8')).key;
+    assert.equal(key.length, crypto === 'true' ? 64 : 32);
+    await tidegateCounts(other);
+    await tidegateCounts(other, 'borrowed');
+    await tidegateCounts(other, org.username);
+  });
+}
+
+step('tidegate and the CLI share a refresh token that rotates', async () => {
+  if (!tidegate) return console.log('  did not run: TIDEGATE names no program');
+  const other = fs.mkdtempSync(path.join(home, 'shared-'));
+  const [script, command] = [path.join(other, 'browser.mjs'), path.join(other, 'google-chrome')];
+  fs.writeFileSync(script, BROWSER);
+  fs.writeFileSync(command, `#!/bin/sh\nfor url; do :; done\n"${node}" "${script}" "$url" "$WEB_USER" "$WEB_PASSWORD" >/dev/null 2>&1 &\n`, { mode: 0o755 });
+  const env = { HOME: other, PATH: `${other}:${process.env.PATH}`, WEB_USER: org.username, WEB_PASSWORD: org.password };
+  await sf(['org', 'login', 'web', '--instance-url', org.url, '--browser', 'chrome', '--set-default'], { env });
+  await control('PATCH', 'apps/PlatformCLI', { refresh_token_rotation: true });
+  try {
+    await tidegateCounts(other);
+    await tidegateCounts(other);
+    // The CLI's access token is dead: it has to use the refresh token that tidegate left. And then tidegate that of the CLI,
+    // as far as the CLI keeps a rotated one.
+    await control('POST', 'tokens/expire');
+    const shown = await sf(['data', 'query', '--query', 'SELECT COUNT() FROM Account'], { env });
+    assert.ok(shown.totalSize > 0);
+  } finally {
+    await control('PATCH', 'apps/PlatformCLI', { refresh_token_rotation: false });
+  }
+});
+
 let account;
 
 step('data create record, get record', async () => {

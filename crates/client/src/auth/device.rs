@@ -112,3 +112,94 @@ impl DeviceSignIn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use axum::{Router, http::StatusCode, routing::post};
+
+    use super::*;
+    use crate::{Credentials, OrgLogin, TokenInMemory, TokenStore};
+
+    /// A token endpoint that gives these answers one after the other.
+    async fn answering(answers: &'static [(u16, &'static str)]) -> (String, Arc<AtomicUsize>) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        let answer = move || {
+            let (status, body) = answers[count.fetch_add(1, Ordering::SeqCst).min(answers.len() - 1)];
+            async move { (StatusCode::from_u16(status).unwrap(), body) }
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            axum::serve(listener, Router::new().route("/services/oauth2/token", post(answer))).await.unwrap();
+        });
+        (url, asked)
+    }
+
+    fn config(url: &str, tokens: Arc<TokenInMemory>) -> ClientConfig {
+        let credentials = Credentials::RefreshToken { client_id: "app".into(), client_secret: None, tokens };
+        ClientConfig::new(OrgLogin::new(url, credentials).unwrap())
+    }
+
+    const BEGUN: (u16, &str) = (
+        200,
+        r#"{"device_code":"hush","user_code":"ABCD1234","verification_uri":"https://acme.example/c","interval":1}"#,
+    );
+
+    #[tokio::test]
+    async fn waits_slower_when_told_to_and_stores_the_token() {
+        let (url, asked) = answering(&[
+            BEGUN,
+            (400, r#"{"error":"authorization_pending","error_description":"x"}"#),
+            (400, r#"{"error":"slow_down","error_description":"x"}"#),
+            (200, r#"{"access_token":"a","refresh_token":"r","instance_url":"https://acme.example"}"#),
+        ])
+        .await;
+        let tokens = Arc::new(TokenInMemory::new(""));
+        let device = DeviceSignIn::begin(&config(&url, tokens.clone()), "api").await.unwrap();
+        assert_eq!((device.user_code(), device.address().as_str()), ("ABCD1234", "https://acme.example/c"));
+        assert!(!format!("{device:?}").contains("hush"));
+        let started = Instant::now();
+        device.finish().await.unwrap();
+        assert!(started.elapsed() >= Duration::from_secs(8), "1 s, 1 s, and 1 s with 5 s more");
+        assert_eq!(tokens.load().unwrap().expose_secret(), "r");
+        assert_eq!(asked.load(Ordering::SeqCst), 4);
+    }
+
+    #[tokio::test]
+    async fn refusals_and_odd_answers_end_it() {
+        for (answers, expected) in [
+            (&[BEGUN, (400, r#"{"error":"access_denied","error_description":"no"}"#)] as &[_], "access_denied"),
+            (&[BEGUN, (200, r#"{"access_token":"a","instance_url":"https://acme.example"}"#)], "no refresh token"),
+            (&[(200, r#"{"device_code":"hush"}"#)], "lacks a code"),
+            (&[(200, r#"{"device_code":"hush","user_code":"x","verification_uri":"javascript:x"}"#)], "lacks a code"),
+            (&[(400, r#"{"error":"unauthorized_client","error_description":""}"#)], "unauthorized_client"),
+        ] {
+            let (url, _) = answering(answers).await;
+            let config = config(&url, Arc::new(TokenInMemory::new("")));
+            let error = match DeviceSignIn::begin(&config, "api").await {
+                Ok(device) => device.finish().await.unwrap_err(),
+                Err(error) => error,
+            };
+            let text = format!("{error} {error:?}");
+            assert!(text.contains(expected) && !text.contains("hush"), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_code_that_nobody_enters_expires() {
+        let (url, _) = answering(&[
+            (200, r#"{"device_code":"x","user_code":"x","verification_uri":"https://a.example","interval":1,"expires_in":1}"#),
+            (400, r#"{"error":"authorization_pending"}"#),
+        ])
+        .await;
+        let device = DeviceSignIn::begin(&config(&url, Arc::new(TokenInMemory::new(""))), "api").await.unwrap();
+        let error = device.finish().await.unwrap_err();
+        assert!(error.to_string().contains("was not entered in time"), "{error}");
+    }
+}

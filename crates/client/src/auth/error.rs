@@ -136,6 +136,9 @@ fn advice(error: &str, description: &str, skew: Option<ClockSkew>) -> Option<Str
             "the app demands PKCE, which this client always sends: something on the way changed the request"
         }
         "invalid_request" if says("code_verifier") => "the sign-in was mixed up with another one: start it again",
+        "invalid_request" if says("client_secret") => {
+            "the app demands its consumer secret for this: give it (a file, TIDEGATE_CLIENT_SECRET), or switch \"Require Secret for Web Server Flow\" and \"... for Refresh Token Flow\" off in the app's OAuth settings"
+        }
         "redirect_uri_mismatch" | "redirect_uri_missing" => {
             "register the callback in the app letter for letter (Setup > the app > OAuth settings > Callback URL), or name the one that is registered"
         }
@@ -188,6 +191,7 @@ mod tests {
             ("unauthorized_client", "", "Flow Enablement"),
             ("unsupported_grant_type", "grant type not supported", "External Client Apps"),
             ("invalid_request", "missing required code challenge", "PKCE"),
+            ("invalid_request", "missing required parameter: client_secret", "consumer secret"),
             ("invalid_scope", "the requested scope is invalid, unknown, or malformed", "refresh_token"),
             ("redirect_uri_mismatch", "redirect_uri must match configuration", "letter for letter"),
             ("inactive_user", "", "Setup > Users"),

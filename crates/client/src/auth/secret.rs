@@ -129,6 +129,9 @@ mod key_ring {
     fn words(error: &Error) -> String {
         match error {
             Error::NoEntry => "there is no such entry".into(),
+            Error::NoDefaultStore => {
+                "no key ring can be reached (on Linux: no Secret Service on the session bus)".into()
+            }
             // Some of its kinds carry the secret's bytes; their words do not.
             error => error.to_string(),
         }

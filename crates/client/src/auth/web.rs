@@ -53,6 +53,23 @@ impl Default for WebOptions {
 }
 
 /// A sign-in that waits for the browser.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), tidegate_client::Error> {
+/// use std::{sync::Arc, time::Duration};
+/// use tidegate_client::{Client, ClientConfig, Credentials, OrgLogin, TokenFile, WebOptions, WebSignIn};
+///
+/// let tokens = Arc::new(TokenFile::new("acme.token"));
+/// let credentials = Credentials::RefreshToken { client_id: "3MVG9...".into(), client_secret: None, tokens };
+/// let config = ClientConfig::new(OrgLogin::new("acme", credentials)?);
+/// let browser = WebSignIn::begin(&config, WebOptions::default()).await?;
+/// println!("open {}", browser.url());
+/// browser.finish(Duration::from_secs(300)).await?;
+/// // From now on, and in every later process, the stored token does.
+/// let org = Client::connect(config).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct WebSignIn {
     asking: Asking,

@@ -11,11 +11,12 @@ use tidegate_client::{Client, ClientConfig, Error, LostHow, SecretPlace};
 
 use findings::{Findings, State};
 
+use super::login::SECRETS;
 use super::{print_json, writing};
 use crate::args::OrgArg;
 use crate::config::{Config, OrgSecret, retiring};
 use crate::failure::{Exit, Failure};
-use crate::output;
+use crate::output::{self, counted};
 
 /// A clock that is further off than this makes assertions look expired.
 const SKEW_SECONDS: i64 = 60;
@@ -48,6 +49,9 @@ pub(super) async fn run(named: Option<&Path>, args: CheckArgs) -> Result<ExitCod
     // A wrong description is a matter of usage, as it is for every other command.
     let client = config.client_config(args.org.org.as_deref())?;
     secrets(&config, name, &client, &mut findings);
+    if let Some(name) = name {
+        certificate(&config.beside(&Path::new(SECRETS).join(format!("{name}.crt.pem"))), &mut findings);
+    }
     network(&mut findings);
     if let Some(client) = sign_in(client, &mut findings).await {
         clock(&client, &mut findings);
@@ -81,6 +85,33 @@ fn secrets(config: &Config, name: Option<&str>, client: &ClientConfig, findings:
             ),
             None => findings.ok("secret", format!("{shown} is private")),
         }
+    }
+}
+
+/// How long the certificate that `login` made is good. The org refuses assertions of an expired one.
+fn certificate(file: &Path, findings: &mut Findings) {
+    let Ok(pem) = std::fs::read(file) else { return };
+    let ends = x509_parser::pem::parse_x509_pem(&pem)
+        .ok()
+        .and_then(|(_, pem)| Some(pem.parse_x509().ok()?.validity().not_after.timestamp()));
+    let Some(ends) = ends else {
+        return findings.warn(
+            "certificate",
+            format!("{} is none", file.display()),
+            "make a new one with `tidegate login`",
+        );
+    };
+    let days = (ends - jiff::Timestamp::now().as_second()) / 86_400;
+    let advice =
+        "remove the key and run `tidegate login` again: it makes a new pair, whose certificate goes to the app";
+    match days {
+        ..0 => findings.fail("certificate", format!("{} has expired", file.display()), advice),
+        0..30 => findings.warn(
+            "certificate",
+            format!("{} ends in {}", file.display(), counted(days.unsigned_abs(), "day")),
+            advice,
+        ),
+        _ => findings.ok("certificate", format!("good for {}", counted(days.unsigned_abs(), "day"))),
     }
 }
 

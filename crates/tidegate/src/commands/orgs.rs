@@ -9,7 +9,7 @@ use tidegate_client::{Client, SecretPlace, SfOrgs, UserInfo, org_address, revoke
 use super::login::SECRETS;
 use super::{print_json, writing};
 use crate::config::edit::Editor;
-use crate::config::{Config, Flow, Org, OrgSecret};
+use crate::config::{self, Config, Flow, Org, OrgSecret};
 use crate::failure::Failure;
 use crate::output::{self, say};
 
@@ -94,7 +94,11 @@ fn list(config: &Config, args: &ListArgs) -> Result<(), Failure> {
         let is_default = if default == Some(name.as_str()) { "yes" } else { "" };
         table.add_row([name.as_str(), &address(org), user, flow, is_default]);
     }
-    output::print(output::table_text(&table)).map_err(writing)
+    output::print(output::table_text(&table)).map_err(writing)?;
+    if config::from_environment() {
+        say("note: TIDEGATE_… variables describe the org that is meant when none is named");
+    }
+    Ok(())
 }
 
 /// The address as it will be used; what cannot be used is shown as it stands.

@@ -95,7 +95,7 @@ pub(crate) struct Org {
 pub(crate) enum Secret {
     PrivateKey,
     Passphrase,
-    ClientSecret,
+    Consumer,
     AccessToken,
     Password,
     RefreshToken,
@@ -103,14 +103,14 @@ pub(crate) enum Secret {
 
 impl Secret {
     pub(crate) const ALL: [Self; 6] =
-        [Self::PrivateKey, Self::Passphrase, Self::ClientSecret, Self::AccessToken, Self::Password, Self::RefreshToken];
+        [Self::PrivateKey, Self::Passphrase, Self::Consumer, Self::AccessToken, Self::Password, Self::RefreshToken];
 
     /// The key in the file, to which `_file` may be added.
     pub(crate) fn key(self) -> &'static str {
         match self {
             Self::PrivateKey => "private_key",
             Self::Passphrase => "passphrase",
-            Self::ClientSecret => "client_secret",
+            Self::Consumer => "client_secret",
             Self::AccessToken => "access_token",
             Self::Password => "password",
             Self::RefreshToken => "refresh_token",
@@ -122,7 +122,7 @@ impl Secret {
         match self {
             Self::PrivateKey => env_vars::PRIVATE_KEY,
             Self::Passphrase => env_vars::PRIVATE_KEY_PASSPHRASE,
-            Self::ClientSecret => env_vars::CLIENT_SECRET,
+            Self::Consumer => env_vars::CLIENT_SECRET,
             Self::AccessToken => env_vars::ACCESS_TOKEN,
             Self::Password => env_vars::PASSWORD,
             // It is replaced when the app rotates, which a variable cannot be.
@@ -140,7 +140,7 @@ impl Org {
             () if has(Secret::AccessToken) => Flow::Token,
             () if has(Secret::RefreshToken) => Flow::Refresh,
             () if has(Secret::Password) => Flow::Password,
-            () if has(Secret::ClientSecret) && !has(Secret::PrivateKey) => Flow::ClientCredentials,
+            () if has(Secret::Consumer) && !has(Secret::PrivateKey) => Flow::ClientCredentials,
             () => Flow::Jwt,
         })
     }
@@ -150,7 +150,7 @@ impl Org {
         let (file, place) = match secret {
             Secret::PrivateKey => (&self.private_key_file, &self.private_key),
             Secret::Passphrase => (&self.passphrase_file, &self.passphrase),
-            Secret::ClientSecret => (&self.client_secret_file, &self.client_secret),
+            Secret::Consumer => (&self.client_secret_file, &self.client_secret),
             Secret::AccessToken => (&self.access_token_file, &self.access_token),
             Secret::Password => (&self.password_file, &self.password),
             Secret::RefreshToken => (&self.refresh_token_file, &self.refresh_token),
@@ -192,11 +192,11 @@ impl Org {
                 audience: self.audience.clone(),
             },
             Flow::ClientCredentials => {
-                Credentials::ClientCredentials { client_id: client_id()?, client_secret: secret(Secret::ClientSecret)? }
+                Credentials::ClientCredentials { client_id: client_id()?, client_secret: secret(Secret::Consumer)? }
             }
             Flow::Web | Flow::Device | Flow::Refresh => Credentials::RefreshToken {
                 client_id: client_id()?,
-                client_secret: maybe(Secret::ClientSecret)?,
+                client_secret: maybe(Secret::Consumer)?,
                 tokens: match place(Secret::RefreshToken) {
                     Some(place) => Arc::new(place),
                     None => {
@@ -211,7 +211,7 @@ impl Org {
                 }
                 Credentials::Password {
                     client_id: client_id()?,
-                    client_secret: maybe(Secret::ClientSecret)?,
+                    client_secret: maybe(Secret::Consumer)?,
                     username: need(&self.username, "username")?,
                     password,
                 }

@@ -12,6 +12,9 @@ use tidegate_emulator::settings::Settings;
 /// The binary that cargo built for these tests.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_tidegate");
 
+/// A secret that opens nothing, for what has to be refused.
+pub(crate) const MARKED: &str = "marked-5Aep861-of-nobody";
+
 /// An org that all tests of this file share; nobody writes into it.
 static ORG: LazyLock<Org> = LazyLock::new(Org::start);
 
@@ -107,6 +110,8 @@ impl Bench {
             .env("TIDEGATE_EMULATOR_URL", emulator.url())
             // For tests of the other ways to sign in.
             .env("EMULATOR_SECRET", &credentials.client_secret)
+            .env("MARKED_TOKEN", MARKED)
+            .env("EMULATOR_PASSWORD", format!("{}{}", credentials.password, credentials.security_token))
             .env("EMULATOR_TOKEN", &credentials.access_token)
             .env("EMULATOR_KEY", self.org.file("key.pem"))
             .env("SMALL_KEY", concat!(env!("CARGO_MANIFEST_DIR"), "/../client/tests/keys/small.pem"))
@@ -144,8 +149,12 @@ impl Bench {
             .replace(emulator.url(), "[URL]")
             .replace(emulator.pubsub(), "[PUBSUB]")
             .replace(emulator.url().trim_start_matches("http://"), "[HOST]")
-            .replace(&credentials.org_id, "[ORG]");
+            .replace(&credentials.org_id, "[ORG]")
+            .replace(&credentials.client_id, "[CLIENT_ID]");
         for (pattern, with) in [
+            // What is used of a limit depends on what ran before.
+            (r"[\d,]+ of [\d,]+ (API|Bulk|delivered|MB|used)", "[N] of [N] $1"),
+            (r#""api_calls_used": \d+"#, "\"api_calls_used\": [N]"),
             (r"\b750\w{15}\b", "[JOB]"),
             (r"\d+\.\d+ s\b", "[N] s"),
             (r"\d+ bytes", "[N] bytes"),

@@ -9,6 +9,8 @@ mod load;
 #[cfg(unix)]
 mod machine;
 #[cfg(unix)]
+mod person;
+#[cfg(unix)]
 mod secrets;
 #[cfg(unix)]
 mod stopping;
@@ -27,6 +29,11 @@ mod transcripts {
     #[test]
     fn configuration() {
         check("configuration.txt");
+    }
+
+    #[test]
+    fn login() {
+        check("login.txt");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a signed-in user finds in the org: version, permissions, limits, and the doors that data goes through.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::Request;
 use serde_json::Value;
@@ -76,9 +78,8 @@ const PERMISSIONS: [(&str, &str, State, &str); 4] = [
 ];
 
 async fn permissions(client: &Client, findings: &mut Findings) {
-    let names = PERMISSIONS.map(|(name, ..)| name).join(", ");
-    let page = match client.query_page(format!("SELECT {names} FROM UserPermissionAccess")).await {
-        Ok(page) => page,
+    let granted = match granted(client).await {
+        Ok(granted) => granted,
         Err(error) => {
             let advice = "look at the user's profile and permission sets for API Enabled, View Setup and Configuration, \
                           and View All Data";
@@ -86,9 +87,12 @@ async fn permissions(client: &Client, findings: &mut Findings) {
             return findings.warn("permissions", format!("they cannot be read: {summary}"), advice);
         }
     };
-    let row = page.records.into_iter().next().unwrap_or_default();
+    if granted.is_empty() {
+        let advice = "look at the user's profile and permission sets for API Enabled and View All Data";
+        return findings.warn("permissions", "the org does not say which this user has", advice);
+    }
     for (name, label, state, why) in PERMISSIONS {
-        match (row.get(name).and_then(Value::as_bool), state) {
+        match (granted.get(name), state) {
             (Some(true), _) => findings.ok("permission", label),
             (Some(false), State::Fail) => findings.fail("permission", format!("{label} is off: {why}"), &switch(label)),
             (Some(false), State::Warn) => findings.warn("permission", format!("{label} is off: {why}"), &switch(label)),
@@ -96,6 +100,32 @@ async fn permissions(client: &Client, findings: &mut Findings) {
             (None, _) => {}
         }
     }
+}
+
+/// What the user may do: from `UserPermissionAccess`, which is about whoever asks; where the org does not have it, from the
+/// permission sets of the user, among which is the one of the profile.
+async fn granted(client: &Client) -> Result<BTreeMap<&'static str, bool>, Error> {
+    let names = PERMISSIONS.map(|(name, ..)| name);
+    let fields = names.join(", ");
+    let rows = match client.query_page(format!("SELECT {fields} FROM UserPermissionAccess")).await {
+        Ok(page) => page.records,
+        Err(error) if error.has_code("INVALID_TYPE") => {
+            let user = client.user_id().await?;
+            let soql = format!(
+                "SELECT {fields} FROM PermissionSet WHERE Id IN (SELECT PermissionSetId FROM PermissionSetAssignment \
+                 WHERE AssigneeId = '{user}')"
+            );
+            client.query_page(soql).await?.records
+        }
+        Err(error) => return Err(error),
+    };
+    let mut granted = BTreeMap::new();
+    for (row, name) in rows.iter().flat_map(|row| names.map(|name| (row, name))) {
+        if let Some(has) = row.get(name).and_then(Value::as_bool) {
+            *granted.entry(name).or_insert(false) |= has;
+        }
+    }
+    Ok(granted)
 }
 
 fn switch(label: &str) -> String {

@@ -88,6 +88,7 @@ fn next(setup: &Setup, url: &str) -> Failure {
 /// What to click in Setup.
 fn steps(url: &str, certificate: Option<&Path>) -> Result<String, Failure> {
     let address = org_address(url)?;
+    let address = address.as_str().trim_end_matches('/');
     let certificate = certificate.map_or_else(|| "the certificate of your key".to_owned(), |f| f.display().to_string());
     Ok(format!(
         "

@@ -208,12 +208,12 @@ impl Setup {
     pub(super) fn maybe_client_secret(&mut self) -> Result<Option<SecretString>, Failure> {
         let has = self.args.client_secret_file.is_some()
             || std::env::var_os("TIDEGATE_CLIENT_SECRET").is_some()
-            || self.existing.as_ref().is_some_and(|org| org.place(OrgSecret::ClientSecret).is_some());
+            || self.existing.as_ref().is_some_and(|org| org.place(OrgSecret::Consumer).is_some());
         if !has {
             return Ok(None);
         }
         let file = self.args.client_secret_file.clone();
-        self.secret(OrgSecret::ClientSecret, file, "TIDEGATE_CLIENT_SECRET", "Consumer secret").map(Some)
+        self.secret(OrgSecret::Consumer, file, "TIDEGATE_CLIENT_SECRET", "Consumer secret").map(Some)
     }
 
     /// What the client needs to know; what does not depend on the flow is written down.
@@ -251,9 +251,13 @@ impl Setup {
     }
 
     /// As [`Setup::finish`], where the sign-in was tried already.
-    pub(super) async fn signed_in(self, org: &Client) -> Result<ExitCode, Failure> {
+    pub(super) async fn signed_in(mut self, org: &Client) -> Result<ExitCode, Failure> {
         let user = org.send(&UserInfo).await?;
         let username = user.preferred_username.unwrap_or_default();
+        // For whoever reads the file, and for the next sign-in of a person.
+        if self.flow != Flow::SfCli && !username.is_empty() && !self.entries.iter().any(|(key, _)| key == "username") {
+            self.put("username", username.clone());
+        }
         let url = org.instance_url().await?;
         for (place, secret) in &self.to_store {
             place.write(secret).map_err(|error| Failure::failed("cannot store the secret").with_cause(&error))?;

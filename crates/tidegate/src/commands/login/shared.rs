@@ -14,7 +14,7 @@ pub(super) async fn client_credentials(mut setup: Setup) -> Result<ExitCode, Fai
     let url = setup.url(true)?;
     let client_id = setup.client_id()?;
     let file = setup.args.client_secret_file.clone();
-    let client_secret = setup.secret(OrgSecret::ClientSecret, file, "TIDEGATE_CLIENT_SECRET", "Consumer secret")?;
+    let client_secret = setup.secret(OrgSecret::Consumer, file, "TIDEGATE_CLIENT_SECRET", "Consumer secret")?;
     let client = setup.client(&url, Credentials::ClientCredentials { client_id, client_secret })?;
     setup.finish(client).await
 }
