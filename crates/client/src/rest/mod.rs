@@ -29,6 +29,8 @@ mod record;
 mod search;
 mod tooling;
 
+pub use http::{HeaderMap, Method, StatusCode};
+
 pub use adapt::{IfChanged, Tooling, Unchanged, With, WithHead};
 pub use blob::{Blob, CONTENT_BYTES_MAX, OTHER_BYTES_MAX, Upload, bytes_stream, reader_stream};
 pub use changes::{DELETED_BACK, Deleted, DeletedRecord, GetDeleted, GetUpdated, UPDATED_BACK, Updated};
