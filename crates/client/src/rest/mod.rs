@@ -44,8 +44,8 @@ pub use composite::{
 pub use count::RecordCounts;
 pub(crate) use describe::DescribeCache;
 pub use describe::{
-    ChildRelationship, Describe, DescribeField, DescribeGlobal, DescribeObject, DescribeObjects, PicklistValue,
-    RecordTypeInfo, SObject,
+    ChildRelationship, Describe, DescribeField, DescribeGlobal, DescribeObject, DescribeObjects, Described,
+    PicklistValue, RecordTypeInfo, SObject,
 };
 pub use field::{Field, Related};
 pub use headers::{AutoAssign, DuplicateRule, Headers};
