@@ -14,16 +14,53 @@ pub type Cause = Arc<dyn StdError + Send + Sync>;
 
 /// One entry of the list with which Salesforce refuses a request.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "WireError")]
 pub struct ApiError {
     /// The code to decide on, such as `INVALID_FIELD`.
-    #[serde(rename = "errorCode", alias = "statusCode", alias = "exceptionCode", default)]
     pub code: String,
-    /// Salesforce's words.
-    #[serde(alias = "exceptionMessage", default)]
+    /// Salesforce's words; where a duplicate rule refused, with the ids of the records that it found.
     pub message: String,
     /// The fields concerned, where Salesforce names them.
-    #[serde(default)]
     pub fields: Vec<String>,
+}
+
+/// An entry as it comes. Anything may be missing, or null.
+#[derive(Deserialize)]
+struct WireError {
+    #[serde(rename = "errorCode", alias = "statusCode", alias = "exceptionCode", default)]
+    code: Option<String>,
+    #[serde(alias = "exceptionMessage", default)]
+    message: Option<String>,
+    #[serde(default)]
+    fields: Option<Vec<String>>,
+    /// Salesforce spelt it `duplicateResut` for many versions.
+    #[serde(rename = "duplicateResut", alias = "duplicateResult", default)]
+    duplicates: Option<serde_json::Value>,
+}
+
+impl From<WireError> for ApiError {
+    fn from(wire: WireError) -> ApiError {
+        let mut message = wire.message.unwrap_or_default();
+        let found = wire.duplicates.map(|found| duplicates(&found)).unwrap_or_default();
+        if !found.is_empty() {
+            message = format!("{message} ({})", found.join(", "));
+        }
+        ApiError { code: wire.code.unwrap_or_default(), message, fields: wire.fields.unwrap_or_default() }
+    }
+}
+
+/// The ids of the records that a duplicate rule found.
+fn duplicates(found: &serde_json::Value) -> Vec<String> {
+    let list =
+        |value: &serde_json::Value, name: &str| value.get(name).and_then(|v| v.as_array()).cloned().unwrap_or_default();
+    let mut ids: Vec<String> = list(found, "matchResults")
+        .iter()
+        .flat_map(|result| list(result, "matchRecords"))
+        .filter_map(|matched| Some(matched.get("record")?.get("Id")?.as_str()?.to_owned()))
+        .collect();
+    ids.dedup();
+    ids.truncate(10);
+    ids
 }
 
 /// A record of several that the org refused.
@@ -521,6 +558,18 @@ mod tests {
             assert_eq!(Refusal::of(status, &[]), Transient, "{status}");
         }
         assert_eq!(Refusal::of(400, &[]), Final);
+    }
+
+    #[test]
+    fn entries_are_read_in_every_state() {
+        let read = |text: &str| serde_json::from_str::<ApiError>(text).unwrap();
+        let duplicate = read(
+            r#"{"errorCode":"DUPLICATES_DETECTED","message":"Use one of these records?","fields":null,
+                "duplicateResut":{"allowSave":true,"matchResults":[{"matchRecords":[{"matchConfidence":100,"record":{"attributes":{"type":"Lead"},"Id":"00Q1"}},{"record":{"Id":"00Q2"}},{"record":null}]}]}}"#,
+        );
+        assert_eq!(duplicate.message, "Use one of these records? (00Q1, 00Q2)");
+        assert_eq!(read(r#"{"statusCode":"X","message":null}"#).code, "X");
+        assert_eq!(read("{}"), ApiError { code: String::new(), message: String::new(), fields: vec![] });
     }
 
     #[test]

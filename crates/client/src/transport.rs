@@ -228,7 +228,7 @@ impl Transport {
             };
             let answer = turn.answer.take().filter(|_| refusals);
             if let Err(error) = self.pause(&mut turn, error, outgoing).await {
-                break answer.map_or(Err(error), Ok);
+                break answer.ok_or(error);
             }
         };
         Told { outcome, repeated: turn.maybe_done }

@@ -7,4 +7,5 @@ mod bulk;
 mod cells;
 mod check;
 mod events;
+mod rest;
 mod support;

@@ -9,6 +9,8 @@ use tidegate_emulator::server::{Config, Emulator, SeedConfig};
 pub(crate) struct World {
     pub(crate) emulator: Emulator,
     pub(crate) org: Client,
+    /// What `org` was made from.
+    pub(crate) config: ClientConfig,
     _dir: tempfile::TempDir,
 }
 
@@ -35,8 +37,8 @@ pub(crate) async fn world_of(config: Config, change: impl FnOnce(&mut ClientConf
     let dir = tempfile::tempdir().unwrap();
     let mut config = client_config(&emulator, dir.path());
     change(&mut config);
-    let org = Client::connect(config).await.unwrap();
-    World { emulator, org, _dir: dir }
+    let org = Client::connect(config.clone()).await.unwrap();
+    World { emulator, org, config, _dir: dir }
 }
 
 /// How to sign in to an emulator by JWT bearer. Its certificate is written into `dir`.

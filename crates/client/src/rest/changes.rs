@@ -1,12 +1,15 @@
 //! What has changed and what was deleted in a window of time. Source: REST API Developer Guide, "Get Updated" and "Get
 //! Deleted".
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer};
 
 use crate::{
     call::{Call, decode_json, escape, get, segment},
+    client::Client,
     error::Error,
     version::ApiVersion,
 };
@@ -17,7 +20,8 @@ pub const UPDATED_BACK: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub const DELETED_BACK: SignedDuration = SignedDuration::from_hours(15 * 24);
 
 /// `GET /sobjects/{object}/updated`: the ids of records made or changed in a window. The org looks at whole minutes of
-/// `SystemModstamp`, at most 30 days back. More than 600,000 ids are refused with `EXCEEDED_ID_LIMIT`: halve the window.
+/// `SystemModstamp`, at most 30 days back. More than 600,000 ids are refused with `EXCEEDED_ID_LIMIT`; [`Client::updated`] halves
+/// the window then.
 #[derive(Clone, Debug)]
 pub struct GetUpdated {
     object: String,
@@ -144,6 +148,76 @@ impl Call for GetDeleted {
     fn reply(&self, response: http::Response<Bytes>) -> Result<Deleted, Error> {
         decode_json(&self.what(), response.body())
     }
+}
+
+impl Client {
+    /// The ids of all records of an object that were made or changed in a window, each once, however many they are: a
+    /// window with more than 600,000 is halved until its parts are answered. [`Updated::latest_covered`] is where the
+    /// next window begins.
+    ///
+    /// # Errors
+    /// As [`Client::send`], and the org's `EXCEEDED_ID_LIMIT` where two minutes hold too many.
+    pub async fn updated(&self, object: &str, start: Timestamp, end: Timestamp) -> Result<Updated, Error> {
+        let mut seen = HashSet::new();
+        let mut windows = vec![(start, end)];
+        let mut whole = Updated { ids: vec![], latest_covered: start };
+        while let Some((start, end)) = windows.pop() {
+            match self.send(&GetUpdated::new(object, start, end)).await {
+                Ok(part) => {
+                    whole.ids.extend(part.ids.into_iter().filter(|id| seen.insert(id.clone())));
+                    whole.latest_covered = part.latest_covered;
+                    // What comes after an answer that does not reach its end is for the next time.
+                    if part.latest_covered < end {
+                        break;
+                    }
+                }
+                Err(error) => windows.extend(halves(start, end, error)?),
+            }
+        }
+        Ok(whole)
+    }
+
+    /// The deletions of an object in a window, however many they are: as [`Client::updated`].
+    ///
+    /// # Errors
+    /// As [`Client::updated`].
+    pub async fn deleted(&self, object: &str, start: Timestamp, end: Timestamp) -> Result<Deleted, Error> {
+        let mut windows = vec![(start, end)];
+        let mut whole: Option<Deleted> = None;
+        while let Some((start, end)) = windows.pop() {
+            match self.send(&GetDeleted::new(object, start, end)).await {
+                Ok(part) => {
+                    let covered = part.latest_covered;
+                    match &mut whole {
+                        Some(whole) => {
+                            whole.records.extend(part.records);
+                            whole.latest_covered = covered;
+                            whole.earliest_available = whole.earliest_available.max(part.earliest_available);
+                        }
+                        None => whole = Some(part),
+                    }
+                    if covered < end {
+                        break;
+                    }
+                }
+                Err(error) => windows.extend(halves(start, end, error)?),
+            }
+        }
+        whole
+            .ok_or_else(|| Error::unexpected(format!("reading what was deleted of {object}"), "no window was answered"))
+    }
+}
+
+/// The two halves of a window with too many ids, the earlier last, so that it is asked for first.
+fn halves(start: Timestamp, end: Timestamp, error: Error) -> Result<[(Timestamp, Timestamp); 2], Error> {
+    let length = end.duration_since(start);
+    if !error.has_code("EXCEEDED_ID_LIMIT") || length < SignedDuration::from_mins(4) {
+        return Err(error);
+    }
+    // The org looks at whole minutes.
+    let minutes = length.as_mins() / 2;
+    let middle = start.checked_add(SignedDuration::from_mins(minutes)).map_err(|_| error)?;
+    Ok([(middle, end), (start, middle)])
 }
 
 #[cfg(test)]

@@ -29,6 +29,8 @@ mod record;
 mod search;
 mod tooling;
 
+pub use http::{HeaderMap, Method, StatusCode};
+
 pub use adapt::{IfChanged, Tooling, Unchanged, With, WithHead};
 pub use blob::{Blob, CONTENT_BYTES_MAX, OTHER_BYTES_MAX, Upload, bytes_stream, reader_stream};
 pub use changes::{DELETED_BACK, Deleted, DeletedRecord, GetDeleted, GetUpdated, UPDATED_BACK, Updated};
@@ -42,8 +44,8 @@ pub use composite::{
 pub use count::RecordCounts;
 pub(crate) use describe::DescribeCache;
 pub use describe::{
-    ChildRelationship, Describe, DescribeField, DescribeGlobal, DescribeObject, DescribeObjects, PicklistValue,
-    RecordTypeInfo, SObject,
+    ChildRelationship, Describe, DescribeField, DescribeGlobal, DescribeObject, DescribeObjects, Described,
+    PicklistValue, RecordTypeInfo, SObject,
 };
 pub use field::{Field, Related};
 pub use headers::{AutoAssign, DuplicateRule, Headers};

@@ -81,6 +81,15 @@ pub(super) async fn run(config: &Config, args: DescribeArgs) -> Result<ExitCode,
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where describes are kept between runs.
+fn cache_folder() -> Option<std::path::PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).map(std::path::PathBuf::from).filter(|path| path.is_absolute());
+    let caches = folder("XDG_CACHE_HOME")
+        .or_else(|| folder("LOCALAPPDATA"))
+        .or_else(|| folder("HOME").map(|home| home.join(".cache")))?;
+    Some(caches.join("tidegate").join("describes"))
+}
+
 fn check_kinds(describe: &Describe, kinds: &[String]) -> Result<(), Failure> {
     let mut known: Vec<&str> = describe.fields.iter().map(|field| field.kind.as_str()).collect();
     known.sort_unstable();
@@ -203,7 +212,11 @@ fn record_types(describe: &Describe) -> comfy_table::Table {
 
 /// Describes an object; an unknown one is refused with the name that was probably meant.
 pub(crate) async fn describe(client: &Client, name: &str) -> Result<Describe, Failure> {
-    match client.describe(name).await {
+    // Several hundred kilobytes each: kept, and the org only asked whether they still hold.
+    if let Some(folder) = cache_folder() {
+        client.keep_describes_in(folder);
+    }
+    match client.describe_cached(name).await.map(std::sync::Arc::unwrap_or_clone) {
         Err(error) if error.status() == Some(404) => {
             let failure = Failure::failed(format!("the org has no object `{name}` (or this user may not see it)"));
             let Ok(global) = client.describe_global().await else { return Err(failure) };

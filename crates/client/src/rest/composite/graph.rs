@@ -118,11 +118,8 @@ impl Graph {
         for call in &calls {
             let path = call.url.strip_prefix(&start).map(|rest| rest.split('?').next().unwrap_or_default());
             let parts: Vec<&str> = path.unwrap_or_default().split('/').collect();
-            let fits = match (call.method.as_str(), parts.len()) {
-                ("POST", 1) | ("POST", 3) => true,
-                ("GET" | "PATCH" | "DELETE", 2 | 3) => true,
-                _ => false,
-            };
+            let fits =
+                matches!((call.method.as_str(), parts.len()), ("POST", 1 | 3) | ("GET" | "PATCH" | "DELETE", 2 | 3));
             if path.is_none() || !fits {
                 return Err(Error::config(format!("{}: a graph takes calls on single records only", call.what)));
             }

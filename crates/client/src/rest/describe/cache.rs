@@ -24,6 +24,9 @@ use super::{Describe, DescribeObject};
 /// How long a describe is taken as it is before the org is asked whether it has changed.
 const FRESH_FOR: Duration = Duration::from_secs(300);
 
+/// What became of the describe of one object among many.
+pub type Described = Result<Arc<Describe>, Error>;
+
 /// The describes of one client.
 #[derive(Debug, Default)]
 pub(crate) struct DescribeCache {
@@ -96,8 +99,8 @@ impl Client {
     pub async fn describe_many<S: AsRef<str>>(
         &self,
         objects: impl IntoIterator<Item = S>,
-    ) -> Result<Vec<(String, Result<Arc<Describe>, Error>)>, Error> {
-        let mut all: Vec<(String, Option<Result<Arc<Describe>, Error>>)> =
+    ) -> Result<Vec<(String, Described)>, Error> {
+        let mut all: Vec<(String, Option<Described>)> =
             objects.into_iter().map(|object| (object.as_ref().to_owned(), None)).collect();
         let mut wanted = Vec::new();
         for (at, (object, found)) in all.iter_mut().enumerate() {

@@ -5,6 +5,7 @@ mod lenient;
 mod types;
 
 pub(crate) use cache::DescribeCache;
+pub use cache::Described;
 pub use types::{ChildRelationship, Describe, DescribeField, DescribeGlobal, PicklistValue, RecordTypeInfo, SObject};
 
 use bytes::Bytes;
@@ -48,10 +49,10 @@ impl Call for DescribeObject {
 
     fn request(&self, api: ApiVersion) -> Result<http::Request<Bytes>, Error> {
         let mut request = get(format!("{}/sobjects/{}/describe", api.base_path(), segment(&self.object)?))?;
-        if let Some(since) = self.since {
-            if let Ok(date) = HeaderValue::from_str(&write_date(since)) {
-                request.headers_mut().insert(header::IF_MODIFIED_SINCE, date);
-            }
+        if let Some(since) = self.since
+            && let Ok(date) = HeaderValue::from_str(&write_date(since))
+        {
+            request.headers_mut().insert(header::IF_MODIFIED_SINCE, date);
         }
         Ok(request)
     }
