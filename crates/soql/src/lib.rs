@@ -13,6 +13,7 @@
 pub mod ast;
 mod bind;
 pub mod check;
+mod clause;
 mod draw;
 mod error;
 mod finding;
@@ -21,6 +22,7 @@ mod lex;
 mod lint;
 mod parse;
 mod print;
+mod repair;
 pub mod sosl;
 
 pub use bind::{BindError, BindValue, bind, escape_pattern};

@@ -6,6 +6,7 @@ use super::objects::can_be_watched;
 use super::query::{is_compound, parts};
 use super::schema::FieldKind;
 use crate::ast::{Argument, Comparison, Condition, Count, FieldSet, Function, Operand, Query, Right, SelectItem, Span};
+use crate::clause::{clause, removal};
 use crate::finding::{Fix, Severity};
 use crate::lint::{is_aggregate, is_aggregate_function};
 
@@ -70,6 +71,14 @@ impl<'a> Checker<'a> {
         self.error(rule, span, message, advice);
     }
 
+    /// The fix of what was found last: the query without a clause.
+    fn without_clause(&mut self, query: &Query, words: &[&str], is_safe: bool) {
+        let fix = clause(self.source, query.span, words).map(|span| removal(self.source, span, is_safe));
+        if let Some(last) = self.findings.last_mut() {
+            last.fix = fix;
+        }
+    }
+
     fn bulk(&mut self, query: &'a Query) {
         const BY_REST: &str = "send it by REST";
         if let Some(group_by) = &query.group_by {
@@ -78,6 +87,7 @@ impl<'a> Checker<'a> {
         }
         if let Some(offset) = &query.offset {
             self.refuse("bulk-offset", count_span(offset), "OFFSET", "leave it out; a job gives every row");
+            self.without_clause(query, &["OFFSET"], false);
         }
         for item in &query.select {
             match item {
@@ -195,9 +205,12 @@ impl<'a> Checker<'a> {
             ((!query.for_clauses.is_empty()).then_some(query.span), "FOR"),
             (query.all_rows.then_some(query.span), "ALL ROWS"),
         ];
-        for (span, clause) in clauses {
+        for (span, name) in clauses {
             if let Some(span) = span {
-                self.refuse("pushtopic-clause", span, clause, "leave it out");
+                self.refuse("pushtopic-clause", span, name, "leave it out");
+                if matches!(name, "LIMIT" | "OFFSET" | "ORDER BY") {
+                    self.without_clause(query, &name.split(' ').collect::<Vec<_>>(), true);
+                }
             }
         }
         self.push_topic_select(query);

@@ -132,6 +132,7 @@ pub(super) async fn run(config: impl Fn() -> Result<Config, Failure>, args: Lint
                 }
                 fixed.replace_range(statement.range(), &soql);
             }
+            tally.queries += 1;
             tally.add(&report.findings);
             shown.push((*statement, report.findings));
         }
@@ -167,7 +168,6 @@ pub(super) async fn run(config: impl Fn() -> Result<Config, Failure>, args: Lint
                 output::print(explain::text(&explanation)).map_err(writing)?;
             }
         }
-        tally.queries += statements.len() as u64;
     }
     if args.json {
         super::print_json(&json)?;
@@ -205,7 +205,7 @@ fn is_search(text: &str) -> bool {
 fn search(text: &str) -> Report {
     let findings = match parse_sosl(text) {
         Ok(_) => Vec::new(),
-        Err(error) => vec![Finding::from(&error)],
+        Err(error) => vec![error.finding(text)],
     };
     Report { findings, needs: Vec::new() }
 }
