@@ -146,7 +146,6 @@ impl<'a> Checker<'a> {
             self.findings.retain(|finding| finding.rule != "unbounded");
         }
         self.api_rules(query);
-        // Events of a PushTopic are told as they happen: nothing is searched for.
         if is_known && self.options.api != Api::PushTopic {
             self.selectivity(query);
         }

@@ -10,11 +10,11 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use tidegate_client::{Client, SoqlChecker};
 use tidegate_soql::check::{Api, KnownSchema, Options, Report, check};
-use tidegate_soql::{Finding, ParseError, Severity, Source, parse_sosl};
+use tidegate_soql::{Finding, ParseError, RULES, Severity, Source, parse_sosl};
 
 use super::writing;
 use crate::args::OrgArg;
-use crate::config::Config;
+use crate::config::{Config, closest};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, counted, say};
 
@@ -100,6 +100,15 @@ impl From<ApiArg> for Api {
 }
 
 pub(super) async fn run(config: impl Fn() -> Result<Config, Failure>, args: LintArgs) -> Result<ExitCode, Failure> {
+    for rule in &args.allow {
+        if !RULES.contains(&rule.as_str()) {
+            let failure = Failure::usage(format!("there is no rule `{rule}`"));
+            return Err(match closest(rule, RULES) {
+                Some(near) => failure.hint(format!("did you mean `{near}`?")),
+                None => failure.hint(format!("the rules are {}", RULES.join(", "))),
+            });
+        }
+    }
     let texts = match &args.soql {
         Some(soql) => vec![Text::argument(super::query::read_text(soql)?)],
         None => args.files.iter().map(|file| Text::read(file)).collect::<Result<_, _>>()?,
@@ -239,7 +248,8 @@ impl Tally {
             .filter(|(n, _)| *n > 0)
             .map(|(n, what)| counted(n, what))
             .collect();
-        let unchecked = if with_org { "" } else { "; fields were not checked, which takes an org (-o NAME)" };
+        let unchecked =
+            if with_org { "" } else { "; fields were not checked, which takes an org (-o NAME or --with-org)" };
         if found.is_empty() {
             return format!("nothing to find fault with{unchecked}");
         }
