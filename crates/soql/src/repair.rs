@@ -71,6 +71,14 @@ fn repair(error: &ParseError, source: &str) -> Option<Fix> {
             let before = source.get(..at)?.trim_end().strip_suffix(',')?;
             Some(Fix::one(Span { start: before.len(), end: before.len() + 1 }, "", true))
         }
+        // `SELECT Id FORM A`: what was read as an alias.
+        ParseErrorKind::UnexpectedToken { expected, .. } if expected.contains("FROM") => {
+            let before = source.get(..at)?.trim_end();
+            let start = before.rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |blank| blank + 1);
+            let word = before.get(start..)?;
+            let span = Span { start, end: before.len() };
+            crate::check::closest(word, ["FROM"]).map(|from| Fix::one(span, from, true))
+        }
         // `Name = Acme`: a text without its quotes.
         ParseErrorKind::UnexpectedToken { found, expected } if expected.contains("value") && is_word(found) => {
             replace(found.len(), quote_string(found))
@@ -101,13 +109,15 @@ mod tests {
             ("SELECT Id FROM A WHERE b == 1", "SELECT Id FROM A WHERE b = 1"),
             ("SELECT Id FROM A; ", "SELECT Id FROM A"),
             ("SELECT Id, FROM A", "SELECT Id FROM A"),
+            ("SELECT Id FORM A", "SELECT Id FROM A"),
+            ("SELECT Id FROMM A WHERE b = 1", "SELECT Id FROM A WHERE b = 1"),
             ("SELECT * FROM A", "SELECT FIELDS(ALL) FROM A LIMIT 200"),
             ("SELECT Id FROM A WHERE b = Acme", "SELECT Id FROM A WHERE b = 'Acme'"),
         ] {
             assert_eq!(repaired(source).as_deref(), Some(better), "{source}");
         }
         for source in
-            ["SELECT", "SELECT Id FRM A", "SELECT Id FROM A; SELECT Id FROM B", "\"", "=", "SELECT Id FROM A WHERE b ="]
+            ["SELECT", "SELECT Id XX A", "SELECT Id FROM A; SELECT Id FROM B", "\"", "=", "SELECT Id FROM A WHERE b ="]
         {
             assert_eq!(repaired(source), None, "{source}");
         }

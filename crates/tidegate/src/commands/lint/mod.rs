@@ -265,9 +265,20 @@ impl Tally {
 pub(super) fn syntax(text: &str, error: &ParseError) -> Failure {
     let excerpt = Source::new(text).excerpt(error.span, look_of_words());
     let failure = Failure::usage(format!("{}\n{excerpt}", error.kind));
-    match error.hint() {
+    match advice(&error.finding(text), text) {
         Some(hint) => failure.hint(hint),
         None => failure,
+    }
+}
+
+/// What to do about a finding, and the better query where there is one that can be shown on a line.
+pub(super) fn advice(finding: &Finding, soql: &str) -> Option<String> {
+    let better = finding.fix.as_ref().filter(|fix| fix.is_safe).and_then(|fix| fix.apply(soql));
+    let better = better.filter(|better| better.chars().count() <= 200 && !better.contains('\n'));
+    match (&finding.suggestion, better) {
+        (Some(suggestion), Some(better)) => Some(format!("{suggestion}\n      {better}")),
+        (suggestion, None) => suggestion.clone(),
+        (None, Some(better)) => Some(format!("write {better}")),
     }
 }
 
