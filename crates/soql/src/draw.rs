@@ -4,7 +4,6 @@ use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
 use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
 
 use crate::ast::Span;
-use crate::error::ParseError;
 use crate::finding::{Finding, Place, Severity};
 
 /// Lines longer than this are cut around the fault, and changes of them are told in words.
@@ -73,6 +72,8 @@ impl<'a> Source<'a> {
         let mut report = vec![main];
         if let Some(patched) = patched {
             let title = suggestion.unwrap_or("write");
+            let is_safe = finding.fix.as_ref().is_some_and(|fix| fix.is_safe);
+            let title = if is_safe { title.to_owned() } else { format!("{title} (this changes the result)") };
             report.push(Level::HELP.secondary_title(title).element(patched));
         }
         let drawn = look.renderer().render(&report);
@@ -125,19 +126,6 @@ impl<'a> Source<'a> {
         }
         let patches = fix.edits.iter().map(|edit| Patch::new(edit.span.start..edit.span.end, edit.text.as_str()));
         Some(Snippet::source(text).patches(patches))
-    }
-}
-
-impl From<&ParseError> for Finding {
-    fn from(error: &ParseError) -> Self {
-        Finding {
-            severity: Severity::Error,
-            rule: "syntax",
-            message: error.kind.to_string(),
-            span: error.span,
-            suggestion: error.hint(),
-            fix: None,
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::ast::Span;
 use crate::draw::{Look, Source};
-use crate::finding::{Finding, Place};
+use crate::finding::Place;
 
 /// A text that could not be parsed.
 ///
@@ -156,7 +156,7 @@ impl ParseError {
     ///
     /// `source` is the text that was parsed.
     pub fn render(&self, source: &str) -> String {
-        Source::new(source).draw(&Finding::from(self), Look::default())
+        Source::new(source).draw(&self.finding(source), Look::default())
     }
 }
 

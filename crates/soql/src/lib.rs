@@ -13,6 +13,7 @@
 pub mod ast;
 mod bind;
 pub mod check;
+mod clause;
 mod draw;
 mod error;
 mod finding;
@@ -21,6 +22,8 @@ mod lex;
 mod lint;
 mod parse;
 mod print;
+mod repair;
+mod rules;
 pub mod sosl;
 
 pub use bind::{BindError, BindValue, bind, escape_pattern};
@@ -31,3 +34,4 @@ pub use keywords::{date_literals, date_literals_with_number, is_reserved};
 pub use lint::lint_text;
 pub use parse::{MAX_LENGTH, parse, parse_sosl};
 pub use print::quote_string;
+pub use rules::RULES;

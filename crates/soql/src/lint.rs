@@ -8,7 +8,7 @@ mod filters;
 mod paths;
 
 use crate::ast::{Query, SelectItem, Span};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Fix, Severity};
 use crate::parse;
 
 pub(crate) use clauses::{is_aggregate, is_aggregate_function, is_date_function};
@@ -25,13 +25,13 @@ pub(crate) use paths::{expand, path_key};
 pub fn lint_text(source: &str) -> Vec<Finding> {
     match parse(source) {
         Ok(query) => lint_query(source, &query),
-        Err(error) => vec![Finding::from(&error)],
+        Err(error) => vec![error.finding(source)],
     }
 }
 
 /// As [`lint_text`], of a text that was parsed.
 pub(crate) fn lint_query(source: &str, query: &Query) -> Vec<Finding> {
-    let mut lint = Lint::default();
+    let mut lint = Lint { source, findings: Vec::new() };
     lint.text(source, query);
     lint.query(query, Level { depth: 1, parent: None });
     clauses::totals(&mut lint, query);
@@ -48,21 +48,28 @@ struct Level<'a> {
     parent: Option<&'a Query>,
 }
 
-#[derive(Default)]
-struct Lint {
+struct Lint<'s> {
+    source: &'s str,
     findings: Vec<Finding>,
 }
 
 /// A URI of more than 16,384 bytes is answered with 414 (documented); host, path and headers take their part.
 const URI_LENGTH_MAX: usize = 15_000;
 
-impl Lint {
+impl Lint<'_> {
     fn error(&mut self, rule: &'static str, span: Span, message: impl Into<String>, suggestion: &str) {
         self.push(Severity::Error, rule, span, message.into(), suggestion);
     }
 
     fn warn(&mut self, rule: &'static str, span: Span, message: impl Into<String>, suggestion: &str) {
         self.push(Severity::Warning, rule, span, message.into(), suggestion);
+    }
+
+    /// What to write instead of what was found last.
+    fn fix(&mut self, fix: impl Into<Option<Fix>>) {
+        if let (Some(last), Some(fix)) = (self.findings.last_mut(), fix.into()) {
+            last.fix = Some(fix);
+        }
     }
 
     fn push(&mut self, severity: Severity, rule: &'static str, span: Span, message: String, suggestion: &str) {

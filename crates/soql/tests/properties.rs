@@ -7,7 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use tidegate_soql::ast::{Condition, Literal, Query, Right};
-use tidegate_soql::{BindValue, bind, escape_pattern, lint_text, parse, quote_string};
+use tidegate_soql::check::{Api, FieldFacts, FieldKind, KnownSchema, ObjectFacts, Options, check};
+use tidegate_soql::{BindValue, Look, RULES, Source, bind, escape_pattern, lint_text, parse, quote_string};
 
 /// Failures are kept beside this file, so that they run first ever after.
 fn config() -> ProptestConfig {
@@ -32,8 +33,108 @@ fn literal_of(query: &Query) -> &Literal {
     }
 }
 
+/// An object with a field of each name that the generator likes, of all sorts.
+fn schema() -> KnownSchema {
+    let kinds =
+        ["id", "string", "picklist", "multipicklist", "double", "currency", "date", "datetime", "boolean", "address"];
+    let names = [
+        "Id",
+        "Name",
+        "CreatedDate",
+        "Amount__c",
+        "Group",
+        "Order",
+        "Offset",
+        "Count",
+        "Format",
+        "Data",
+        "At",
+        "View",
+        "x",
+    ];
+    let mut fields: Vec<FieldFacts> = names
+        .iter()
+        .enumerate()
+        .map(|(n, name)| FieldFacts {
+            name: (*name).into(),
+            kind: FieldKind::named(kinds[n % kinds.len()]),
+            filterable: n % 5 != 0,
+            sortable: n % 3 != 0,
+            groupable: n % 2 == 0,
+            aggregatable: n % 4 != 0,
+            external_id: n % 6 == 0,
+            picklist: vec!["x".into()],
+            ..FieldFacts::default()
+        })
+        .collect();
+    for (way, to) in [("Account", &["Account"][..]), ("Owner", &["Account", "A"]), ("Parent__r", &["A"])] {
+        fields.push(FieldFacts {
+            name: format!("{way}Id"),
+            kind: FieldKind::Reference,
+            filterable: true,
+            relationship_name: Some(way.into()),
+            reference_to: to.iter().map(|name| (*name).to_owned()).collect(),
+            ..FieldFacts::default()
+        });
+    }
+    let mut schema = KnownSchema::new();
+    for name in ["Account", "A", "Case", "Name"] {
+        let rows = Some(1_000_000);
+        schema.insert(ObjectFacts {
+            name: name.into(),
+            queryable: true,
+            fields: fields.clone(),
+            rows,
+            ..ObjectFacts::default()
+        });
+    }
+    schema
+}
+
+const APIS: [Api; 6] = [Api::Rest, Api::Soap, Api::BulkQuery, Api::BulkQuery1PkChunking, Api::PushTopic, Api::Tooling];
+
+/// Checks a text and everything about what is found in it.
+fn checked(source: &str, api: Api) {
+    let report = check(source, &schema(), &Options { api, version: None });
+    let is_readable = parse(source).is_ok();
+    for finding in &report.findings {
+        assert!(RULES.contains(&finding.rule), "{}", finding.rule);
+        assert!(source.get(finding.span.start..finding.span.end).is_some(), "{source:?} {finding:?}");
+        for look in [Look::default(), Look { colour: true, width: Some(20) }] {
+            assert!(Source::new(source).draw(finding, look).contains(&finding.message));
+        }
+        if let Some(fix) = &finding.fix {
+            let better = fix.apply(source).unwrap_or_else(|| panic!("{source:?} {fix:?}"));
+            assert_ne!(better, source, "{finding:?}");
+            if is_readable {
+                assert!(parse(&better).is_ok(), "{source}\n{better}\n{finding:?}");
+            }
+        }
+    }
+    if let (Some(fixed), true) = (report.fixed(source), is_readable) {
+        assert!(parse(&fixed).is_ok(), "{source}\n{fixed}");
+    }
+}
+
 proptest! {
     #![proptest_config(config())]
+
+    #[test]
+    fn whatever_is_checked_can_be_drawn_and_every_fix_can_be_read(
+        query in query(Apex(true)), mutations in vec(mutation(), 0..3), api in proptest::sample::select(&APIS[..]), known in any::<bool>()
+    ) {
+        let mut query = query;
+        if known {
+            query.from = parse("SELECT Id FROM Account").unwrap().from;
+        }
+        checked(&mutated(&query, &mutations), api);
+        checked(&query.to_string(), api);
+    }
+
+    #[test]
+    fn any_text_can_be_checked(source in any::<String>()) {
+        checked(&source, Api::Rest);
+    }
 
     #[test]
     fn printing_then_parsing_gives_the_same_query(query in query(Apex(true))) {

@@ -5,14 +5,19 @@
 
 #![allow(clippy::print_stderr, reason = "it prints its figures and its seed")]
 
+#[path = "../../../crates/soql/tests/generate/mod.rs"]
+mod generate;
+
 use std::collections::BTreeMap;
 
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config as ProptestConfig, RngAlgorithm, TestRng, TestRunner};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use serde_json::json;
 use tidegate_client::bulk::QueryOperation;
-use tidegate_client::{Client, Create, Delete, Describe, DescribeField, Error, SoqlChecker};
+use tidegate_client::{Client, Create, Delete, Describe, DescribeField, Error, Explain, SoqlChecker};
 use tidegate_soql::check::{Api, Options};
 use tidegate_soql::{Refusal, Severity};
 
@@ -22,6 +27,7 @@ use crate::support::world;
 const BY_REST: usize = 4_000;
 const BY_BULK: usize = 500;
 const AS_PUSH_TOPIC: usize = 400;
+const SHAPES: usize = 1_000;
 
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -589,8 +595,58 @@ async fn what_the_org_accepts_is_never_called_refused() {
         };
         topics.add(&mut checker, &Options { api: Api::PushTopic, version }, &soql, refused).await;
     }
+    // Trees of any shape, of an object that there is: most are refused, and none for a wrong reason.
+    let mut shapes = Tally::default();
+    let seed = [seed.to_le_bytes(), [0; 8], [0; 8], [0; 8]].concat();
+    let mut runner =
+        TestRunner::new_with_rng(ProptestConfig::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
+    let froms = ["Account", "Contact c", "Opportunity", "Case", "Case o, o.Account x"];
+    for n in 0..scale(SHAPES) {
+        let mut query = match n % 2 {
+            0 => generate::query(generate::Apex(n % 4 == 0)).new_tree(&mut runner).unwrap().current(),
+            _ => generate::short_query().new_tree(&mut runner).unwrap().current(),
+        };
+        query.from = tidegate_soql::parse(&format!("SELECT Id FROM {}", froms[n % froms.len()])).unwrap().from;
+        let mut soql = query.to_string();
+        if n % 2 == 1 {
+            soql = soql.replace("SELECT a ", "SELECT Name ").replace("a =", "Name =").replace("BY a", "BY Name");
+            soql = soql.replace("= 1", "= 'x'").replace("= 2", "!= 'y'").replace("= 3", "< 'z'");
+        }
+        let refused = org.query_page(soql.as_str()).await.err().map(refusal);
+        shapes.add(&mut checker, &Options { api: Api::Rest, version }, &soql, refused).await;
+    }
     rest.hold("REST");
+    shapes.hold("Shapes");
     bulk.hold("Bulk");
     topics.hold("PushTopic");
+    world.emulator.stop().await.unwrap();
+}
+
+/// In a large object the checker asks for counts, and the org's own plan agrees with what it makes of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn counts_of_the_org_settle_what_an_index_serves() {
+    let world = world(250_000).await;
+    let mut checker = SoqlChecker::new(world.org.clone());
+    let options = Options::default();
+    for (filter, rules) in [
+        ("Id = '003TG0000000001YAA' AND FirstName LIKE '%x'", &[][..]),
+        ("LastName = 'Ng'", &["unindexed-filter"]),
+        ("Name LIKE '%x'", &["leading-wildcard"]),
+        ("CreatedDate > 1990-01-01T00:00:00Z", &["not-selective"]),
+        ("CreatedDate > 2990-01-01T00:00:00Z", &[]),
+        ("CreatedDate > 2990-01-01T00:00:00Z OR FirstName = 'x'", &["or-unindexed"]),
+    ] {
+        let soql = format!("SELECT Id FROM Contact WHERE {filter}");
+        let report = checker.check(&soql, &options).await.unwrap();
+        let found: Vec<&str> = report.findings.iter().map(|finding| finding.rule).collect();
+        assert_eq!(found, rules, "{soql}");
+        assert!(report.findings.iter().all(|finding| finding.severity == Severity::Warning), "{soql}");
+        let best = world.org.send(&Explain::new(soql.as_str())).await.unwrap().plans.remove(0);
+        assert_eq!(best.leading_operation_type == "Index", rules.is_empty(), "{soql}: {best:?}");
+    }
+    // A second query of the same object costs nothing but its counts.
+    let before = world.org.requests_made();
+    checker.check("SELECT Name FROM Contact WHERE Email = 'x'", &options).await.unwrap();
+    assert!(world.org.requests_made() - before <= 1);
     world.emulator.stop().await.unwrap();
 }

@@ -6,6 +6,7 @@ use super::objects::can_be_watched;
 use super::query::{is_compound, parts};
 use super::schema::FieldKind;
 use crate::ast::{Argument, Comparison, Condition, Count, FieldSet, Function, Operand, Query, Right, SelectItem, Span};
+use crate::clause::{clause, removal};
 use crate::finding::{Fix, Severity};
 use crate::lint::{is_aggregate, is_aggregate_function};
 
@@ -60,7 +61,9 @@ impl<'a> Checker<'a> {
             self.bulk(query);
         }
         if api == Api::PushTopic {
-            self.findings.retain(|finding| finding.rule != "unbounded");
+            // Events are told as they happen: nothing is searched for.
+            let of_speed = ["unbounded", "negative-filter", "leading-wildcard"];
+            self.findings.retain(|finding| !of_speed.contains(&finding.rule));
             self.push_topic(query);
         }
     }
@@ -68,6 +71,14 @@ impl<'a> Checker<'a> {
     fn refuse(&mut self, rule: &'static str, span: Span, what: &str, advice: &str) {
         let message = format!("{} takes no {what}", self.options.api.name());
         self.error(rule, span, message, advice);
+    }
+
+    /// The fix of what was found last: the query without a clause.
+    fn without_clause(&mut self, query: &Query, words: &[&str], is_safe: bool) {
+        let fix = clause(self.source, query.span, words).map(|span| removal(self.source, span, is_safe));
+        if let Some(last) = self.findings.last_mut() {
+            last.fix = fix;
+        }
     }
 
     fn bulk(&mut self, query: &'a Query) {
@@ -78,6 +89,7 @@ impl<'a> Checker<'a> {
         }
         if let Some(offset) = &query.offset {
             self.refuse("bulk-offset", count_span(offset), "OFFSET", "leave it out; a job gives every row");
+            self.without_clause(query, &["OFFSET"], false);
         }
         for item in &query.select {
             match item {
@@ -195,9 +207,12 @@ impl<'a> Checker<'a> {
             ((!query.for_clauses.is_empty()).then_some(query.span), "FOR"),
             (query.all_rows.then_some(query.span), "ALL ROWS"),
         ];
-        for (span, clause) in clauses {
+        for (span, name) in clauses {
             if let Some(span) = span {
-                self.refuse("pushtopic-clause", span, clause, "leave it out");
+                self.refuse("pushtopic-clause", span, name, "leave it out");
+                if matches!(name, "LIMIT" | "OFFSET" | "ORDER BY") {
+                    self.without_clause(query, &name.split(' ').collect::<Vec<_>>(), true);
+                }
             }
         }
         self.push_topic_select(query);
@@ -236,7 +251,7 @@ impl<'a> Checker<'a> {
                 }
                 SelectItem::TypeOf(type_of) => self.refuse("pushtopic-clause", type_of.span, "TYPEOF", "leave it out"),
                 SelectItem::Subquery(inner) => {
-                    self.refuse("pushtopic-relationship", inner.span, "sub-queries", "leave it out");
+                    self.refuse("pushtopic-relationship", inner.span, "sub-queries in SELECT", "leave it out");
                 }
                 SelectItem::Fields(_, span) => self.refuse("pushtopic-function", *span, "FIELDS()", "name the fields"),
             }
@@ -277,7 +292,7 @@ impl<'a> Checker<'a> {
 
     fn push_topic_comparison(&mut self, scope: &Scope<'a>, comparison: &'a Comparison) {
         if let Right::Subquery(_) = &comparison.right {
-            return self.refuse("pushtopic-semi-join", comparison.span, "semi-joins", "");
+            return self.refuse("pushtopic-semi-join", comparison.span, "semi-joins in WHERE", "");
         }
         let path = match &comparison.left {
             Operand::Field(path) => path,

@@ -111,7 +111,7 @@ impl<'a> Checker<'a> {
                 self.error("semi-join-same-object", inner.span, message, "put both conditions into one WHERE");
             }
         }
-        self.from_also(&inner_scope);
+        self.aliased_parents(&inner_scope);
         if left.is_computed && !matches!(left.column, Column::Unknown) {
             let message = "only a field may stand before a semi-join";
             self.error("semi-join-path", comparison.span, message, "");

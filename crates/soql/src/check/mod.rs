@@ -46,6 +46,7 @@ use crate::lint::lint_query;
 use crate::parse;
 
 pub use api::Api;
+pub(crate) use names::closest;
 pub use schema::{ChildFacts, FieldFacts, FieldKind, KnownSchema, Lookup, ObjectFacts, Schema};
 pub use threshold::{IndexKind, index_of, rows_served};
 
@@ -111,14 +112,18 @@ impl Report {
 pub fn check(source: &str, schema: &dyn Schema, options: &Options) -> Report {
     let query = match parse(source) {
         Ok(query) => query,
-        Err(error) => return Report { findings: vec![Finding::from(&error)], needs: Vec::new() },
+        Err(error) => return Report { findings: vec![error.finding(source)], needs: Vec::new() },
     };
     let mut checker = Checker { source, schema, options, findings: Vec::new(), needs: BTreeSet::new() };
     checker.findings = lint_query(source, &query);
     checker.statement(&query);
     let mut findings = checker.findings;
     findings.sort_by(|a, b| {
-        (a.span.start, a.span.end).cmp(&(b.span.start, b.span.end)).then_with(|| b.severity.cmp(&a.severity))
+        // Of two that say the same the one that knows what to write stays.
+        (a.span.start, a.span.end)
+            .cmp(&(b.span.start, b.span.end))
+            .then_with(|| b.severity.cmp(&a.severity))
+            .then_with(|| b.fix.is_some().cmp(&a.fix.is_some()))
     });
     let mut seen = BTreeSet::new();
     findings.retain(|finding| seen.insert((finding.rule, finding.span.start, finding.span.end)));
@@ -137,8 +142,11 @@ pub(crate) struct Checker<'a> {
 impl<'a> Checker<'a> {
     fn statement(&mut self, query: &'a Query) {
         let is_known = self.main(query);
+        if self.findings.iter().any(|finding| finding.rule == "unknown-object") {
+            self.findings.retain(|finding| finding.rule != "unbounded");
+        }
         self.api_rules(query);
-        if is_known {
+        if is_known && self.options.api != Api::PushTopic {
             self.selectivity(query);
         }
     }

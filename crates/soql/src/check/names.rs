@@ -5,8 +5,15 @@ use super::{Checker, Need};
 use crate::ast::{Name, Span};
 use crate::finding::{Fix, Severity};
 
+/// Names that are looked at, in bytes.
+const NAME_MAX: usize = 100;
+
 /// The name that differs least, if it differs little. Swapped neighbours count as one difference.
-pub(super) fn closest<'n>(typed: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+pub(crate) fn closest<'n>(typed: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    // No name is so long; the comparison takes time with the product of both lengths.
+    if typed.len() > NAME_MAX {
+        return None;
+    }
     let typed = typed.to_lowercase();
     known
         .into_iter()

@@ -7,6 +7,7 @@ use super::calls::{Stands, Use};
 use super::columns::{At, Column, Scope};
 use super::schema::{FieldKind, Lookup, ObjectFacts};
 use crate::ast::{Count, FieldPath, FieldSet, Lookup as UsingLookup, Operand, Query, SelectItem, Span, TypeOf, With};
+use crate::clause::{clause, item_removal, removal};
 use crate::finding::{Fix, Severity};
 use crate::lint::is_aggregate;
 
@@ -47,7 +48,7 @@ impl<'a> Checker<'a> {
 
     fn clauses(&mut self, scope: &Scope<'a>) {
         let query = scope.query;
-        self.from_also(scope);
+        self.aliased_parents(scope);
         self.using(scope);
         self.with(scope);
         if let Some(condition) = &query.condition {
@@ -93,7 +94,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Further aliased paths in FROM.
-    pub(super) fn from_also(&mut self, scope: &Scope<'a>) {
+    pub(super) fn aliased_parents(&mut self, scope: &Scope<'a>) {
         for (path, alias) in &scope.query.from.also {
             if alias.is_none() {
                 self.error("from-without-alias", path.span(), "a further relationship in FROM needs an alias", "");
@@ -199,7 +200,8 @@ impl<'a> Checker<'a> {
     fn once(&mut self, seen: &mut BTreeMap<String, Span>, key: String, span: Span) {
         if let Some(first) = seen.insert(key, span) {
             let message = format!("{} is selected already", self.text(first));
-            self.push(Severity::Error, "duplicate-field", span, message, "select it once, or give an alias", None);
+            let fix = item_removal(self.source, span, true);
+            self.push(Severity::Error, "duplicate-field", span, message, "select it once", fix);
         }
     }
 
@@ -230,7 +232,8 @@ impl<'a> Checker<'a> {
             let key = field.name.to_ascii_lowercase();
             if let Some(first) = seen.get(&key).copied() {
                 let message = format!("{} is selected beside FIELDS({set}), which brings it already", field.name);
-                self.push(Severity::Error, "duplicate-field", first, message, "leave it out", None);
+                let fix = item_removal(self.source, first, true);
+                self.push(Severity::Error, "duplicate-field", first, message, "leave it out", fix);
             }
             seen.insert(key, span);
         }
@@ -299,7 +302,8 @@ impl<'a> Checker<'a> {
                 Count::Bind(name) => name.span,
             };
             let message = "OFFSET in a sub-query needs LIMIT 1 in the query around it";
-            self.error("offset-in-subquery", span, message, "leave OFFSET out");
+            let fix = clause(self.source, inner.span, &["OFFSET"]).map(|span| removal(self.source, span, false));
+            self.push(Severity::Error, "offset-in-subquery", span, message, "leave OFFSET out", fix);
         }
         let at = self.children(outer, inner);
         self.clauses(&Scope { query: inner, at, depth });

@@ -57,6 +57,10 @@ impl<'a> Checker<'a> {
         let Some(object) = scope.object() else { return };
         // Now that the fields are known, what the text alone told is said better.
         self.findings.retain(|finding| !matches!(finding.rule, "negative-filter" | "leading-wildcard"));
+        // A query that is refused costs nothing.
+        if self.findings.iter().any(|finding| finding.severity == Severity::Error) {
+            return;
+        }
         let unbounded = self.findings.iter().any(|finding| finding.rule == "unbounded");
         if object.rows.is_some_and(|rows| rows <= PAGE) {
             self.findings.retain(|finding| finding.rule != "unbounded");
@@ -106,8 +110,16 @@ impl<'a> Checker<'a> {
             None => format!("every record of {} is read", object.name),
         };
         let message = format!("{}, so {all}", reason.message);
-        let fix = reason.fix.or_else(|| with_a_date(query, object));
-        self.push(severity, reason.rule, reason.span, message, &reason.advice, fix);
+        let (fix, advice) = match (reason.fix, with_a_date(query, object)) {
+            (Some(fix), _) => (Some(fix), reason.advice),
+            (None, Some(dated)) => {
+                let also = "add a condition on an indexed field";
+                let named = reason.advice.contains(also);
+                (Some(dated), if named { reason.advice } else { format!("{}, or {also}", reason.advice) })
+            }
+            (None, None) => (None, reason.advice),
+        };
+        self.push(severity, reason.rule, reason.span, message, &advice, fix);
     }
 
     /// There is an index: whether it finds few enough records.
@@ -211,7 +223,10 @@ impl<'a> Checker<'a> {
                 Verdict::Useless(why) => {
                     let message = format!("one branch of OR can use no index ({})", why.message);
                     let advice = format!("run one query for each branch; {}", why.advice);
-                    return Verdict::Useless(Reason { fix: None, ..reason("or-unindexed", why.span, message, advice) });
+                    return Verdict::Useless(Reason {
+                        fix: why.fix,
+                        ..reason("or-unindexed", why.span, message, advice)
+                    });
                 }
             }
         }
@@ -238,9 +253,9 @@ impl<'a> Checker<'a> {
             return Verdict::Useless(formula(field, comparison));
         }
         let Some(kind) = index_of(object, field) else {
-            return Verdict::Useless(unindexed(field, comparison));
+            return Verdict::Useless(unindexed(object, field, comparison));
         };
-        form(field, kind, comparison)
+        form(object, field, kind, comparison)
     }
 
     fn called(&mut self, scope: &Scope<'a>, function: &'a Function, comparison: &'a Comparison) -> Verdict {
@@ -290,7 +305,7 @@ fn first_span(condition: &Condition) -> Option<Span> {
 }
 
 /// Whether an index understands the comparison.
-fn form(field: &FieldFacts, kind: IndexKind, comparison: &Comparison) -> Verdict {
+fn form(object: &ObjectFacts, field: &FieldFacts, kind: IndexKind, comparison: &Comparison) -> Verdict {
     let span = comparison.span;
     let name = &field.name;
     let values = match &comparison.right {
@@ -315,7 +330,7 @@ fn form(field: &FieldFacts, kind: IndexKind, comparison: &Comparison) -> Verdict
     match comparison.operator {
         Operator::Like => match values {
             [Value { literal: Literal::String(pattern), span: at }] if pattern.starts_with(['%', '_']) => {
-                Verdict::Useless(leading_wildcard(pattern, *at))
+                Verdict::Useless(leading_wildcard(object, pattern, *at))
             }
             _ => Verdict::Indexed { kind, at_most: None },
         },
@@ -339,7 +354,7 @@ fn form(field: &FieldFacts, kind: IndexKind, comparison: &Comparison) -> Verdict
     }
 }
 
-fn leading_wildcard(pattern: &str, span: Span) -> Reason {
+fn leading_wildcard(object: &ObjectFacts, pattern: &str, span: Span) -> Reason {
     let words = pattern.trim_matches(['%', '_']);
     let rest = pattern.trim_start_matches(['%', '_']);
     let mut why = reason(
@@ -350,7 +365,7 @@ fn leading_wildcard(pattern: &str, span: Span) -> Reason {
     );
     if !words.is_empty() && !words.contains('\\') {
         if words.chars().all(|c| c.is_alphanumeric() || c == ' ') {
-            why.advice = format!("start with fixed text, or search: FIND {{{words}}} IN ALL FIELDS RETURNING …");
+            why.advice = format!("start with fixed text, or search: FIND {{{words}}} RETURNING {}(Id)", object.name);
         }
         let rest = if rest.ends_with('%') { rest.to_owned() } else { format!("{rest}%") };
         why.fix = Some(Fix::one(span, quote_pattern(&rest), false));
@@ -393,13 +408,13 @@ fn text_of(value: &Value) -> Option<&str> {
     }
 }
 
-fn unindexed(field: &FieldFacts, comparison: &Comparison) -> Reason {
+fn unindexed(object: &ObjectFacts, field: &FieldFacts, comparison: &Comparison) -> Reason {
     let name = &field.name;
     if let (Operator::Like, Right::Value(Value { literal: Literal::String(pattern), span })) =
         (comparison.operator, &comparison.right)
         && pattern.starts_with(['%', '_'])
     {
-        return leading_wildcard(pattern, *span);
+        return leading_wildcard(object, pattern, *span);
     }
     if matches!(comparison.operator, Operator::Ne | Operator::NotIn | Operator::Excludes) {
         return negative(field, comparison);

@@ -6,6 +6,9 @@ use super::{Level, Lint};
 use crate::ast::{
     Argument, Count, FieldSet, ForClause, Function, GroupBy, Name, Operand, Query, SelectItem, Span, With,
 };
+use crate::check::closest;
+use crate::clause::{clause, item_removal, removal};
+use crate::finding::Fix;
 use crate::lint::{filters, paths::path_key};
 
 /// Functions that make a query an aggregate one.
@@ -70,7 +73,7 @@ fn aggregates(function: &Function) -> bool {
         || function.arguments.iter().any(|argument| matches!(argument, Argument::Function(inner) if aggregates(inner)))
 }
 
-pub(super) fn check(lint: &mut Lint, query: &Query, level: Level<'_>) {
+pub(super) fn check(lint: &mut Lint<'_>, query: &Query, level: Level<'_>) {
     select(lint, query);
     functions(lint, query);
     grouping(lint, query);
@@ -80,7 +83,7 @@ pub(super) fn check(lint: &mut Lint, query: &Query, level: Level<'_>) {
 }
 
 /// What is counted over the statement.
-pub(super) fn totals(lint: &mut Lint, query: &Query) {
+pub(super) fn totals(lint: &mut Lint<'_>, query: &Query) {
     let subqueries = count_subqueries(query);
     if subqueries > SUBQUERIES_MAX {
         let message = format!("{subqueries} sub-queries in SELECT; the maximum is {SUBQUERIES_MAX}");
@@ -96,7 +99,7 @@ fn count_subqueries(query: &Query) -> usize {
     query.select.iter().map(inner).sum()
 }
 
-fn select(lint: &mut Lint, query: &Query) {
+fn select(lint: &mut Lint<'_>, query: &Query) {
     let is_aggregate = is_aggregate(query);
     let has_function = query.select.iter().any(|item| matches!(item, SelectItem::Function(..)));
     let mut seen: HashSet<String> = HashSet::new();
@@ -107,11 +110,13 @@ fn select(lint: &mut Lint, query: &Query) {
                 if alias.is_none() && seen.contains(&name) {
                     let message = format!("duplicate field selected: {}", path.dotted());
                     lint.error("duplicate-field", path.span(), message, "select it once");
+                    lint.fix(item_removal(lint.source, path.span(), true));
                 }
                 seen.insert(name);
                 if let Some(Name { span, .. }) = alias.as_ref().filter(|_| !is_aggregate) {
                     let message = "only a query with GROUP BY or an aggregate may rename a field";
                     lint.error("alias-without-aggregate", *span, message, "leave the alias out");
+                    lint.fix(removal(lint.source, *span, true));
                 }
             }
             SelectItem::TypeOf(type_of) => {
@@ -125,7 +130,11 @@ fn select(lint: &mut Lint, query: &Query) {
     }
     let is_count = matches!(query.select.as_slice(), [SelectItem::Count(_)]);
     if is_count && !query.order_by.is_empty() {
-        lint.error("count-order-by", query.span, "COUNT() has no rows to order", "leave ORDER BY out");
+        let span = clause(lint.source, query.span, &["ORDER", "BY"]).unwrap_or(query.span);
+        lint.error("count-order-by", span, "COUNT() has no rows to order", "leave ORDER BY out");
+        lint.fix(
+            (span.end < query.span.end || span.start > query.span.start).then(|| removal(lint.source, span, true)),
+        );
     }
 }
 
@@ -135,7 +144,7 @@ pub(crate) fn is_aggregate(query: &Query) -> bool {
         || query.select.iter().any(|item| matches!(item, SelectItem::Function(f, _) if aggregates(f)))
 }
 
-fn functions(lint: &mut Lint, query: &Query) {
+fn functions(lint: &mut Lint<'_>, query: &Query) {
     let selected = query.select.iter().filter_map(|item| match item {
         SelectItem::Function(function, _) => Some(function),
         _ => None,
@@ -150,11 +159,18 @@ fn functions(lint: &mut Lint, query: &Query) {
     }
 }
 
-pub(super) fn function_is_known(lint: &mut Lint, function: &Function) {
+pub(super) fn function_is_known(lint: &mut Lint<'_>, function: &Function) {
     let name = &function.name;
     if ![AGGREGATES, DATE_FUNCTIONS, OTHER_FUNCTIONS].iter().any(|list| is_one_of(&name.text, list)) {
         let message = format!("SOQL has no function {}", name.text);
-        lint.error("unknown-function", name.span, message, "");
+        let known = [AGGREGATES, DATE_FUNCTIONS, OTHER_FUNCTIONS].concat();
+        match closest(&name.text, known) {
+            Some(near) => {
+                lint.error("unknown-function", name.span, message, &format!("did you mean {near}?"));
+                lint.fix(Fix::one(name.span, near, true));
+            }
+            None => lint.error("unknown-function", name.span, message, ""),
+        }
     }
     for argument in &function.arguments {
         if let Argument::Function(inner) = argument {
@@ -170,7 +186,7 @@ fn group_keys(query: &Query) -> &[Operand] {
     }
 }
 
-fn grouping(lint: &mut Lint, query: &Query) {
+fn grouping(lint: &mut Lint<'_>, query: &Query) {
     if !is_aggregate(query) {
         return;
     }
@@ -190,12 +206,17 @@ fn grouping(lint: &mut Lint, query: &Query) {
         };
         if !grouped.contains(&key) {
             let message = format!("{text} is neither grouped nor aggregated");
-            lint.error("ungrouped-field", span, message, "add it to GROUP BY");
+            let advice = match &query.group_by {
+                Some(_) => "add it to GROUP BY, or aggregate it as in MAX(…)".to_owned(),
+                None => format!("add GROUP BY {text}, or aggregate it as in MAX({text})"),
+            };
+            lint.error("ungrouped-field", span, message, &advice);
         }
     }
     if let (None, Some(limit)) = (&query.group_by, &query.limit) {
         let message = "LIMIT is refused where everything is aggregated into one row";
         lint.error("limit-on-aggregate", count_span(limit), message, "leave LIMIT out");
+        lint.fix(clause(lint.source, query.span, &["LIMIT"]).map(|span| removal(lint.source, span, true)));
     }
 }
 
@@ -226,7 +247,7 @@ fn count_span(count: &Count) -> Span {
     }
 }
 
-fn fields(lint: &mut Lint, query: &Query) {
+fn fields(lint: &mut Lint<'_>, query: &Query) {
     for item in &query.select {
         let SelectItem::Fields(set @ (FieldSet::All | FieldSet::Custom), span) = item else { continue };
         let is_limited = matches!(query.limit, Some(Count::Number(rows, _)) if rows <= FIELDS_ROWS_MAX);
@@ -238,11 +259,19 @@ fn fields(lint: &mut Lint, query: &Query) {
         if !is_limited && !is_by_id {
             let message = format!("FIELDS({set}) needs a LIMIT of at most {FIELDS_ROWS_MAX}");
             lint.error("fields-without-limit", *span, message, "add LIMIT 200, or name the fields");
+            let is_last =
+                query.offset.is_none() && query.for_clauses.is_empty() && query.update.is_empty() && !query.all_rows;
+            let end = query.span.end;
+            lint.fix(match &query.limit {
+                Some(Count::Number(_, span)) => Some(Fix::one(*span, FIELDS_ROWS_MAX.to_string(), false)),
+                None if is_last => Some(Fix::one(Span { start: end, end }, " LIMIT 200", false)),
+                _ => None,
+            });
         }
     }
 }
 
-fn ends(lint: &mut Lint, query: &Query, level: Level<'_>) {
+fn ends(lint: &mut Lint<'_>, query: &Query, level: Level<'_>) {
     if level.depth == QUERY_DEPTH_MAX + 1 {
         let message = format!("queries nest more than {QUERY_DEPTH_MAX} levels deep");
         lint.error("deep-subquery", query.span, message, "query the lower levels on their own");
@@ -280,25 +309,29 @@ fn ends(lint: &mut Lint, query: &Query, level: Level<'_>) {
         }
     }
     if query.for_clauses.contains(&ForClause::Update) {
-        lint.error(
-            "apex-only",
-            query.span,
-            "FOR UPDATE is for Apex only",
-            "leave it out; the API does not lock records",
-        );
+        let found = clause(lint.source, query.span, &["FOR", "UPDATE"]);
+        let span = found.unwrap_or(query.span);
+        lint.error("apex-only", span, "FOR UPDATE is for Apex only", "leave it out; the API does not lock records");
+        lint.fix(found.map(|span| removal(lint.source, span, true)));
         if !query.order_by.is_empty() {
             lint.error("for-update-order-by", query.span, "FOR UPDATE goes without ORDER BY", "leave ORDER BY out");
         }
     }
     if query.all_rows {
-        lint.error("apex-only", query.span, "ALL ROWS is for Apex only", "send the query to queryAll");
+        let found = clause(lint.source, query.span, &["ALL", "ROWS"]);
+        let span = found.unwrap_or(query.span);
+        lint.error("apex-only", span, "ALL ROWS is for Apex only", "send the query to queryAll instead");
+        lint.fix(found.map(|span| removal(lint.source, span, false)));
     }
 }
 
-fn scope_and_with(lint: &mut Lint, query: &Query, level: Level<'_>) {
+fn scope_and_with(lint: &mut Lint<'_>, query: &Query, level: Level<'_>) {
     if let Some(scope) = &query.scope {
         if level.parent.is_some() {
             lint.error("scope-in-subquery", scope.span, "USING SCOPE is not allowed in a sub-query", "leave it out");
+            if query.lookup.is_none() {
+                lint.fix(clause(lint.source, query.span, &["USING"]).map(|span| removal(lint.source, span, false)));
+            }
         }
         if !is_one_of(&scope.text, SCOPES) {
             let message = format!("{} is not one of the known scopes", scope.text);
@@ -309,6 +342,7 @@ fn scope_and_with(lint: &mut Lint, query: &Query, level: Level<'_>) {
         Some(With::Mode(mode)) => {
             let message = format!("WITH {} is for Apex only", mode.text.to_ascii_uppercase());
             lint.error("apex-only", mode.span, message, "leave it out; the API always applies the user's access");
+            lint.fix(clause(lint.source, query.span, &["WITH"]).map(|span| removal(lint.source, span, true)));
         }
         Some(With::DataCategory(categories)) if categories.len() > DATA_CATEGORIES_MAX => {
             let message =

@@ -17,7 +17,7 @@ struct Around {
     is_in_semi_join: bool,
 }
 
-pub(super) fn check(lint: &mut Lint, query: &Query) {
+pub(super) fn check(lint: &mut Lint<'_>, query: &Query) {
     if let Some(condition) = &query.condition {
         let mut semi_joins = Vec::new();
         walk(lint, query, condition, Around::default(), &mut semi_joins);
@@ -53,7 +53,7 @@ pub(crate) fn ids_at_most(condition: &Condition, query: &Query) -> Option<u64> {
     }
 }
 
-fn walk(lint: &mut Lint, query: &Query, condition: &Condition, around: Around, semi_joins: &mut Vec<Span>) {
+fn walk(lint: &mut Lint<'_>, query: &Query, condition: &Condition, around: Around, semi_joins: &mut Vec<Span>) {
     match condition {
         Condition::And(all) => all.iter().for_each(|one| walk(lint, query, one, around, semi_joins)),
         Condition::Or(all) => {
@@ -67,7 +67,7 @@ fn walk(lint: &mut Lint, query: &Query, condition: &Condition, around: Around, s
     }
 }
 
-fn compare(lint: &mut Lint, query: &Query, comparison: &Comparison, around: Around, semi_joins: &mut Vec<Span>) {
+fn compare(lint: &mut Lint<'_>, query: &Query, comparison: &Comparison, around: Around, semi_joins: &mut Vec<Span>) {
     let span = comparison.span;
     let is_negative = matches!(comparison.operator, Operator::Ne | Operator::NotIn | Operator::Excludes);
     let is_null = matches!(&comparison.right, Right::Value(Value { literal: Literal::Null, .. }));
@@ -119,7 +119,7 @@ fn values(right: &Right) -> &[Value] {
     }
 }
 
-fn literal(lint: &mut Lint, comparison: &Comparison, value: &Value) {
+fn literal(lint: &mut Lint<'_>, comparison: &Comparison, value: &Value) {
     let Literal::String(text) = &value.literal else { return };
     if text.chars().count() > STRING_LENGTH_MAX {
         let message = format!("a string of more than {STRING_LENGTH_MAX} characters");
@@ -131,7 +131,7 @@ fn literal(lint: &mut Lint, comparison: &Comparison, value: &Value) {
     }
 }
 
-fn semi_join(lint: &mut Lint, outer: &Query, comparison: &Comparison, inner: &Query, around: Around) {
+fn semi_join(lint: &mut Lint<'_>, outer: &Query, comparison: &Comparison, inner: &Query, around: Around) {
     let span = comparison.span;
     if around.is_in_semi_join {
         lint.error("nested-semi-join", span, "a semi-join within a semi-join", "read the inner Ids first");

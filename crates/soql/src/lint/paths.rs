@@ -11,7 +11,7 @@ const PARENT_LEVELS_MAX: usize = 5;
 /// Different relationships from child to parent in a statement (documented).
 const PARENTS_MAX: usize = 55;
 
-pub(super) fn check(lint: &mut Lint, query: &Query, level: Level<'_>) {
+pub(super) fn check(lint: &mut Lint<'_>, query: &Query, level: Level<'_>) {
     let mut parents = BTreeSet::new();
     let mut far: Vec<(usize, Span, String)> = Vec::new();
     for (path, is_relationship) in paths(query) {

@@ -40,7 +40,7 @@ const CASES: &[(&str, &[&str])] = &[
     ("SELECT a.b.c.d.e.f.Name FROM A a WHERE x = 1", &[]),
     ("SELECT Id FROM A WHERE b.c.d.e.f.g.Name = 'x'", &["parent-levels"]),
     ("SELECT Id FROM A WHERE a = 1 FOR UPDATE", &["apex-only"]),
-    ("SELECT Id FROM A WHERE a = 1 ORDER BY a FOR UPDATE", &["apex-only", "for-update-order-by"]),
+    ("SELECT Id FROM A WHERE a = 1 ORDER BY a FOR UPDATE", &["for-update-order-by", "apex-only"]),
     ("SELECT Id FROM A WHERE a = 1 ALL ROWS", &["apex-only"]),
     ("SELECT Id FROM A WHERE a = 1 WITH SECURITY_ENFORCED", &["apex-only"]),
     ("SELECT Id FROM A WHERE a = :x LIMIT :y", &["unbound-variable"]),
@@ -108,7 +108,7 @@ fn a_finding_points_at_its_place() {
     let source = "SELECT Id FROM A WHERE b = 1 AND a LIKE '%x' FOR UPDATE";
     let findings = lint_text(source);
     let found: Vec<_> = findings.iter().map(|f| (f.severity, f.rule, &source[f.span.start..f.span.end])).collect();
-    assert_eq!(found, [(Severity::Error, "apex-only", source), (Severity::Warning, "leading-wildcard", "'%x'")]);
+    assert_eq!(found, [(Severity::Warning, "leading-wildcard", "'%x'"), (Severity::Error, "apex-only", "FOR UPDATE")]);
     assert!(findings.iter().all(|finding| !finding.message.is_empty()));
 }
 

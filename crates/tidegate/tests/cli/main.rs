@@ -57,6 +57,11 @@ mod transcripts {
     }
 
     #[test]
+    fn linting() {
+        check("lint.txt");
+    }
+
+    #[test]
     fn destinations() {
         check("destinations.txt");
     }

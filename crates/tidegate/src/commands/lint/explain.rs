@@ -26,7 +26,9 @@ pub(super) fn text(explanation: &Explanation) -> String {
     let mut noted: Vec<String> = Vec::new();
     for note in explanation.plans.iter().flat_map(|plan| &plan.notes) {
         let fields = if note.fields.is_empty() { String::new() } else { format!("{}: ", note.fields.join(", ")) };
-        let line = format!("note: {fields}{}", note.description);
+        // Every query filters by it, unless deleted records are asked for.
+        let always = if note.fields == ["IsDeleted"] { " (as in every query)" } else { "" };
+        let line = format!("note: {fields}{}{always}", note.description);
         if !noted.contains(&line) {
             noted.push(line);
         }

@@ -101,7 +101,8 @@ fn without_comments(source: &str) -> String {
 /// Cuts at semicolons outside strings; blank pieces are left out.
 fn split(code: &str) -> Vec<Statement> {
     let mut found = Vec::new();
-    let (mut start, mut in_string, mut is_escaped) = (0, false, false);
+    // Double quotes are no SOQL, but what stands in them is a string to whoever wrote it.
+    let (mut start, mut quote, mut is_escaped) = (0, None, false);
     let mut piece = |from: usize, to: usize| {
         let text = code.get(from..to).unwrap_or_default();
         let lead = text.len() - text.trim_start().len();
@@ -113,11 +114,12 @@ fn split(code: &str) -> Vec<Statement> {
     for (at, byte) in code.bytes().enumerate() {
         match byte {
             _ if is_escaped => is_escaped = false,
-            b'\\' if in_string => is_escaped = true,
-            b'\'' => in_string = !in_string,
+            b'\\' if quote.is_some() => is_escaped = true,
+            b'\'' | b'"' if quote.is_none() => quote = Some(byte),
+            byte if quote == Some(byte) => quote = None,
             // A string ends with its line at the latest: one that is not closed must not swallow the file.
-            b'\n' => in_string = false,
-            b';' if !in_string => {
+            b'\n' => quote = None,
+            b';' if quote.is_none() => {
                 piece(start, at);
                 start = at + 1;
             }

@@ -10,11 +10,11 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use tidegate_client::{Client, SoqlChecker};
 use tidegate_soql::check::{Api, KnownSchema, Options, Report, check};
-use tidegate_soql::{Finding, ParseError, Severity, Source, parse_sosl};
+use tidegate_soql::{Finding, ParseError, RULES, Severity, Source, parse_sosl};
 
 use super::writing;
 use crate::args::OrgArg;
-use crate::config::Config;
+use crate::config::{Config, closest};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, counted, say};
 
@@ -100,6 +100,15 @@ impl From<ApiArg> for Api {
 }
 
 pub(super) async fn run(config: impl Fn() -> Result<Config, Failure>, args: LintArgs) -> Result<ExitCode, Failure> {
+    for rule in &args.allow {
+        if !RULES.contains(&rule.as_str()) {
+            let failure = Failure::usage(format!("there is no rule `{rule}`"));
+            return Err(match closest(rule, RULES) {
+                Some(near) => failure.hint(format!("did you mean `{near}`?")),
+                None => failure.hint(format!("the rules are {}", RULES.join(", "))),
+            });
+        }
+    }
     let texts = match &args.soql {
         Some(soql) => vec![Text::argument(super::query::read_text(soql)?)],
         None => args.files.iter().map(|file| Text::read(file)).collect::<Result<_, _>>()?,
@@ -132,6 +141,7 @@ pub(super) async fn run(config: impl Fn() -> Result<Config, Failure>, args: Lint
                 }
                 fixed.replace_range(statement.range(), &soql);
             }
+            tally.queries += 1;
             tally.add(&report.findings);
             shown.push((*statement, report.findings));
         }
@@ -167,7 +177,6 @@ pub(super) async fn run(config: impl Fn() -> Result<Config, Failure>, args: Lint
                 output::print(explain::text(&explanation)).map_err(writing)?;
             }
         }
-        tally.queries += statements.len() as u64;
     }
     if args.json {
         super::print_json(&json)?;
@@ -205,7 +214,7 @@ fn is_search(text: &str) -> bool {
 fn search(text: &str) -> Report {
     let findings = match parse_sosl(text) {
         Ok(_) => Vec::new(),
-        Err(error) => vec![Finding::from(&error)],
+        Err(error) => vec![error.finding(text)],
     };
     Report { findings, needs: Vec::new() }
 }
@@ -239,7 +248,8 @@ impl Tally {
             .filter(|(n, _)| *n > 0)
             .map(|(n, what)| counted(n, what))
             .collect();
-        let unchecked = if with_org { "" } else { "; fields were not checked, which takes an org (-o NAME)" };
+        let unchecked =
+            if with_org { "" } else { "; fields were not checked, which takes an org (-o NAME or --with-org)" };
         if found.is_empty() {
             return format!("nothing to find fault with{unchecked}");
         }
@@ -255,9 +265,20 @@ impl Tally {
 pub(super) fn syntax(text: &str, error: &ParseError) -> Failure {
     let excerpt = Source::new(text).excerpt(error.span, look_of_words());
     let failure = Failure::usage(format!("{}\n{excerpt}", error.kind));
-    match error.hint() {
+    match advice(&error.finding(text), text) {
         Some(hint) => failure.hint(hint),
         None => failure,
+    }
+}
+
+/// What to do about a finding, and the better query where there is one that can be shown on a line.
+pub(super) fn advice(finding: &Finding, soql: &str) -> Option<String> {
+    let better = finding.fix.as_ref().filter(|fix| fix.is_safe).and_then(|fix| fix.apply(soql));
+    let better = better.filter(|better| better.chars().count() <= 200 && !better.contains('\n'));
+    match (&finding.suggestion, better) {
+        (Some(suggestion), Some(better)) => Some(format!("{suggestion}\n      {better}")),
+        (suggestion, None) => suggestion.clone(),
+        (None, Some(better)) => Some(format!("write {better}")),
     }
 }
 

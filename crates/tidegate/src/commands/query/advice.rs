@@ -2,9 +2,9 @@
 
 use tidegate_client::{Client, Error};
 use tidegate_soql::check::Api;
-use tidegate_soql::{Finding, Refusal, Source};
+use tidegate_soql::{Refusal, Source};
 
-use crate::commands::lint::{look_of_words, opinion};
+use crate::commands::lint::{advice, look_of_words, opinion};
 use crate::failure::{Exit, Failure};
 
 /// Codes that are about the query's text.
@@ -42,25 +42,13 @@ pub(super) async fn failure(client: &Client, soql: &str, api: Api, error: Error)
     let excerpt = Source::new(soql).excerpt(span, look_of_words());
     let sentence = ours.map_or(refusal.message.as_str(), |finding| finding.message.as_str());
     let failure = Failure::new(Exit::Failed, format!("the org refused the query: {sentence}\n{excerpt}")).cause(words);
-    match ours.and_then(|finding| hint(finding, soql)) {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
-}
-
-/// What to do, and the better query where there is one.
-fn hint(finding: &Finding, soql: &str) -> Option<String> {
-    let lists = match finding.rule {
-        "unknown-field" | "unknown-relationship" => " (`tidegate describe OBJECT` lists an object's fields)",
-        "unknown-object" => " (`tidegate describe` lists the objects)",
+    let lists = match ours.map(|finding| finding.rule) {
+        Some("unknown-field" | "unknown-relationship") => "\n      `tidegate describe OBJECT` lists an object's fields",
+        Some("unknown-object") => "\n      `tidegate describe` lists the objects",
         _ => "",
     };
-    let better = finding.fix.as_ref().filter(|fix| fix.is_safe).and_then(|fix| fix.apply(soql));
-    let better = better.filter(|better| better.chars().count() <= 200 && !better.contains('\n'));
-    match (&finding.suggestion, better) {
-        (Some(suggestion), Some(better)) => Some(format!("{suggestion}{lists}\n      {better}")),
-        (Some(suggestion), None) => Some(format!("{suggestion}{lists}")),
-        (None, Some(better)) => Some(format!("write {better}")),
-        (None, None) => None,
+    match ours.and_then(|finding| advice(finding, soql)) {
+        Some(hint) => failure.hint(format!("{hint}{lists}")),
+        None => failure,
     }
 }
