@@ -206,7 +206,9 @@ pub(crate) async fn count(client: &Client, query: Query) -> Result<u64, Error> {
         parsed.order_by.clear();
         parsed.for_clauses.clear();
     }
-    let mut records = RecordStream::new(client.clone(), Query { by_id: false, ..query.with_soql(parsed.to_string()) });
+    let mut plain = query.with_soql(parsed.to_string());
+    plain.by_id = false;
+    let mut records = RecordStream::new(client.clone(), plain);
     while records.try_next().await?.is_some() {}
     records.total_size().ok_or_else(|| Error::unexpected("counting rows", "no page came"))
 }
