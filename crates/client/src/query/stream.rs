@@ -112,12 +112,8 @@ async fn open(client: Client, query: Query, total: Total) -> Result<Rows, Error>
     let mut query = query;
     let mut parsed = query.parsed();
     if query.expand_fields {
-        let Some(parsed) = &mut parsed else {
-            return Err(Error::config("FIELDS() cannot be written out: the query's text is not understood"));
-        };
-        if split::fields::expand(&client, parsed, query.tooling).await? {
-            query = query.with_soql(parsed.to_string());
-        }
+        query = expand_fields(&client, query).await?;
+        parsed = query.parsed();
     }
     let bytes = query.url_bytes(api);
     if bytes > SURELY_FITS {
@@ -187,6 +183,15 @@ async fn long(client: &Client, query: Query, parsed: Option<ast::Query>, total: 
 
 fn has_subquery(query: &ast::Query) -> bool {
     query.select.iter().any(|item| matches!(item, SelectItem::Subquery(_)))
+}
+
+/// Writes `FIELDS()` out.
+pub(crate) async fn expand_fields(client: &Client, query: Query) -> Result<Query, Error> {
+    let Some(mut parsed) = query.parsed() else {
+        return Err(Error::config("FIELDS() cannot be written out: the query's text is not understood"));
+    };
+    let is_changed = split::fields::expand(client, &mut parsed, query.tooling).await?;
+    Ok(if is_changed { query.with_soql(parsed.to_string()) } else { query })
 }
 
 /// How many rows a query finds.

@@ -29,7 +29,9 @@ const WHAT: &str = "joining the parts of a query";
 /// What a member of the result is.
 #[derive(Clone, Debug)]
 enum Member {
-    Key { fold: bool },
+    Key {
+        fold: bool,
+    },
     /// COUNT or SUM.
     Sum,
     Least(Kind),
@@ -60,7 +62,8 @@ pub(super) async fn rows(cut: &Cut<'_>, query: &ast::Query, total: &Total) -> Re
         }
         Some(GroupBy::Keys(keys)) => {
             // A key that is not selected would leave groups that cannot be told apart.
-            if let Some(key) = keys.iter().find(|key| !entries.iter().any(|entry| entry.written == written(query, key))) {
+            if let Some(key) = keys.iter().find(|key| !entries.iter().any(|entry| entry.written == written(query, key)))
+            {
                 return Ok(Err(format!("its groups cannot be told apart: select {} too", key)));
             }
         }
@@ -75,7 +78,9 @@ pub(super) async fn rows(cut: &Cut<'_>, query: &ast::Query, total: &Total) -> Re
         let found = entries.iter().position(|entry| {
             entry.written == text || entry.alias.as_deref().is_some_and(|alias| alias.eq_ignore_ascii_case(&text))
         });
-        let Some(place) = found else { return Ok(Err(format!("it is ordered by {}, which it does not select", item.key))) };
+        let Some(place) = found else {
+            return Ok(Err(format!("it is ordered by {}, which it does not select", item.key)));
+        };
         let Some(entry) = entries.get(place) else { continue };
         keys.push((
             place,

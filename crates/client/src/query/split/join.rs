@@ -175,14 +175,7 @@ impl Head {
     }
 }
 
-fn merge(
-    cut: &Cut<'_>,
-    pieces: Vec<Query>,
-    keys: Vec<SortKey>,
-    total: Total,
-    limit: Option<u64>,
-    skip: u64,
-) -> Rows {
+fn merge(cut: &Cut<'_>, pieces: Vec<Query>, keys: Vec<SortKey>, total: Total, limit: Option<u64>, skip: u64) -> Rows {
     let client = cut.client.clone();
     stream::once(async move {
         let begun: Vec<(Head, u64)> = stream::iter(pieces)
@@ -245,7 +238,11 @@ impl Hidden {
             .collect();
         let mut hidden = Hidden {
             paths: vec![],
-            shown_parents: selected.iter().filter(|path| path.len() > 1).filter_map(|path| path.first().cloned()).collect(),
+            shown_parents: selected
+                .iter()
+                .filter(|path| path.len() > 1)
+                .filter_map(|path| path.first().cloned())
+                .collect(),
         };
         let mut added = Vec::new();
         for item in &query.order_by {

@@ -186,9 +186,9 @@ impl Call for UserLocale {
 /// The value at a path; `None` where a parent is missing.
 pub(super) fn at<'a>(record: &'a Record, path: &[String]) -> Option<&'a Value> {
     let (first, rest) = path.split_first()?;
-    let value = record.get(first).or_else(|| {
-        record.iter().find(|(key, _)| key.eq_ignore_ascii_case(first)).map(|(_, value)| value)
-    })?;
+    let value = record
+        .get(first)
+        .or_else(|| record.iter().find(|(key, _)| key.eq_ignore_ascii_case(first)).map(|(_, value)| value))?;
     if rest.is_empty() { Some(value).filter(|value| !value.is_null()) } else { at(value.as_object()?, rest) }
 }
 
@@ -234,7 +234,9 @@ pub(super) fn compare_values(kind: &Kind, a: &Value, b: &Value) -> Result<Orderi
                 values.iter().position(|value| same(value, text)).ok_or_else(|| {
                     Error::unexpected(
                         "joining the parts of a query",
-                        format!("the picklist value {text:?} is not in the describe, so its place in the order is not known"),
+                        format!(
+                            "the picklist value {text:?} is not in the describe, so its place in the order is not known"
+                        ),
                     )
                 })
             };
@@ -295,7 +297,11 @@ mod tests {
             (key(Kind::Number, true, true), json!([null, 9.5, 10]), json!([10, 9.5, null])),
             (key(Kind::Text, false, false), json!(["b", "A", "_", "a_"]), json!(["A", "a_", "b", "_"])),
             (key(Kind::Boolean, false, false), json!([true, false]), json!([false, true])),
-            (key(Kind::Listed(vec!["New".into(), "Done".into()]), false, false), json!(["done", "New"]), json!(["New", "done"])),
+            (
+                key(Kind::Listed(vec!["New".into(), "Done".into()]), false, false),
+                json!(["done", "New"]),
+                json!(["New", "done"]),
+            ),
         ] {
             assert_eq!(sorted(&key, values), expected, "{key:?}");
         }

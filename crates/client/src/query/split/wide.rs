@@ -351,7 +351,9 @@ fn is_whole(parts: &HashMap<String, Vec<Option<Record>>>, id: &str) -> bool {
 fn merge(into: &mut Record, from: Record) {
     for (name, value) in from {
         match (into.get_mut(&name), value) {
-            (Some(Value::Object(ours)), Value::Object(theirs)) if !theirs.contains_key("records") => merge(ours, theirs),
+            (Some(Value::Object(ours)), Value::Object(theirs)) if !theirs.contains_key("records") => {
+                merge(ours, theirs)
+            }
             (Some(_), _) => {}
             (None, value) => {
                 into.insert(name, value);
@@ -362,10 +364,8 @@ fn merge(into: &mut Record, from: Record) {
 
 fn listed(query: &ast::Query, ids: &[String]) -> ast::Query {
     let mut query = query.clone();
-    let values = ids
-        .iter()
-        .map(|id| ast::Value { literal: Literal::String(id.clone()), span: ast::Span::default() })
-        .collect();
+    let values =
+        ids.iter().map(|id| ast::Value { literal: Literal::String(id.clone()), span: ast::Span::default() }).collect();
     let list: Condition = compare(path(&["Id"]), Operator::In, Right::List(values));
     and(&mut query, list);
     query
@@ -390,7 +390,8 @@ mod tests {
         let query = tidegate_soql::parse("SELECT aaaa, Id, bbbb, cccc, dddd FROM A").unwrap();
         let mut sets = vec![];
         let leads = fill(&mut sets, &query, Some("SystemModstamp"), 9, 10).unwrap();
-        let told: Vec<String> = sets.iter().map(|s| with_set(&query, &query, s, Some("SystemModstamp")).to_string()).collect();
+        let told: Vec<String> =
+            sets.iter().map(|s| with_set(&query, &query, s, Some("SystemModstamp")).to_string()).collect();
         assert!(leads);
         assert_eq!(
             told,
