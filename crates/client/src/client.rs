@@ -162,6 +162,15 @@ impl Client {
         crate::query::count(self, query.into()).await
     }
 
+    /// A query with its `FIELDS(ALL)`, `FIELDS(CUSTOM)` and `FIELDS(STANDARD)` written out as the fields of the
+    /// describe, as [`Query::expand_fields`] has it done; for those who need to know the columns before the rows.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where the text is not understood, or `FIELDS()` stands within a subquery.
+    pub async fn expand_fields(&self, query: impl Into<Query>) -> Result<Query, Error> {
+        crate::query::expand_fields(self, query.into()).await
+    }
+
     /// How the org would run a query: its plans, the best first. The query is not run.
     pub async fn explain(&self, query: impl Into<Query>) -> Result<Explanation, Error> {
         self.send(&Explain::new(query)).await

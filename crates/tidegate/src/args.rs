@@ -176,6 +176,8 @@ pub(crate) enum Format {
     Json,
     /// One JSON object a line.
     Jsonl,
+    /// A Parquet file, with the types of the fields.
+    Parquet,
 }
 
 #[derive(Debug, clap::Args)]
@@ -189,19 +191,40 @@ pub(crate) struct QueryArgs {
     /// such, everything else as text ('42' is text, too). The same name again makes a list, for IN.
     #[arg(short = 'b', long = "bind", value_name = "NAME=VALUE")]
     pub(crate) binds: Vec<String>,
-    /// By a Bulk query job instead of REST pages: for many rows. Writes CSV.
-    #[arg(long)]
+    /// By a Bulk query job instead of REST pages: for many rows. Writes CSV unless a format is given.
+    #[arg(long, conflicts_with = "rest")]
     pub(crate) bulk: bool,
+    /// By REST pages, which is how it is done without --bulk, and without advice to do otherwise.
+    #[arg(long)]
+    pub(crate) rest: bool,
     /// Also records in the recycle bin, and archived activities.
     #[arg(long)]
     pub(crate) all: bool,
-    /// How to print.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
+    /// Of the Tooling API's objects.
+    #[arg(long, conflicts_with_all = ["bulk", "all"])]
+    pub(crate) tooling: bool,
+    /// How to print; without it by the ending of --out, otherwise a table.
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
     /// The same as --format json.
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
-    /// Write to this file instead of stdout.
+    /// Write to this file instead of stdout. It gets its name when it is whole; .csv, .json, .jsonl and .parquet say
+    /// its format.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// One row for each child of a subquery, with the parent's columns repeated, and dotted columns in JSON too.
+    /// Without it children are one cell of JSON.
+    #[arg(long, conflicts_with = "bulk")]
+    pub(crate) flatten: bool,
+    /// Write FIELDS(ALL), FIELDS(CUSTOM) and FIELDS(STANDARD) out as the object's fields, so that more than 200 rows
+    /// can be read.
+    #[arg(long)]
+    pub(crate) expand_fields: bool,
+    /// Read by id, each page with a query of its own, instead of by the org's cursor.
+    #[arg(long, conflicts_with = "bulk")]
+    pub(crate) by_id: bool,
+    /// Show how the org would run the query instead of running it.
+    #[arg(long, conflicts_with_all = ["bulk", "out", "flatten", "all", "by_id", "tooling"])]
+    pub(crate) explain: bool,
 }

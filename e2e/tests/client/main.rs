@@ -7,5 +7,6 @@ mod bulk;
 mod cells;
 mod check;
 mod events;
+mod query;
 mod rest;
 mod support;

@@ -24,6 +24,10 @@ impl Soql {
     pub fn query(&self) -> &ast::Query {
         &self.0
     }
+
+    pub(super) fn into_query(self) -> ast::Query {
+        self.0
+    }
 }
 
 impl fmt::Display for Soql {

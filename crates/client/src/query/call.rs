@@ -1,5 +1,7 @@
 //! The calls: a query, its next page, and a page as it comes. Knows nothing of streams.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderValue, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -38,6 +40,8 @@ pub enum LongQuery {
 #[derive(Clone, Debug)]
 pub struct Query {
     pub(crate) soql: String,
+    /// The tree of a bound query, whose text may be longer than a parser takes.
+    tree: Option<Arc<ast::Query>>,
     pub(crate) all: bool,
     pub(crate) tooling: bool,
     pub(crate) page_rows: Option<u16>,
@@ -52,6 +56,7 @@ impl Query {
     pub fn new(soql: impl Into<String>) -> Query {
         Query {
             soql: soql.into(),
+            tree: None,
             all: false,
             tooling: false,
             page_rows: None,
@@ -113,12 +118,15 @@ impl Query {
 
     /// The text, parsed; `None` where our grammar does not know it. Then only the org can judge it.
     pub(crate) fn parsed(&self) -> Option<ast::Query> {
-        tidegate_soql::parse(&self.soql).ok()
+        match &self.tree {
+            Some(tree) => Some(tree.as_ref().clone()),
+            None => tidegate_soql::parse(&self.soql).ok(),
+        }
     }
 
     /// The same with another text.
     pub(crate) fn with_soql(&self, soql: impl Into<String>) -> Query {
-        Query { soql: soql.into(), ..self.clone() }
+        Query { soql: soql.into(), tree: None, ..self.clone() }
     }
 
     pub(crate) fn bytes_max(&self) -> usize {
@@ -160,19 +168,21 @@ impl From<&String> for Query {
 
 impl From<Soql> for Query {
     fn from(soql: Soql) -> Query {
-        Query::new(soql.to_string())
+        Query::from(soql.into_query())
     }
 }
 
 impl From<&Soql> for Query {
     fn from(soql: &Soql) -> Query {
-        Query::new(soql.to_string())
+        Query::from(soql.query().clone())
     }
 }
 
 impl From<ast::Query> for Query {
     fn from(query: ast::Query) -> Query {
-        Query::new(query.to_string())
+        let mut made = Query::new(query.to_string());
+        made.tree = Some(Arc::new(query));
+        made
     }
 }
 

@@ -69,7 +69,7 @@ fn joined(prefix: &str, name: &str) -> String {
 }
 
 /// A record as flat rows: fields of parents as `Account.Name`, one row for each child (`Contacts.LastName`) with the
-/// parent's columns repeated. Children of several subqueries stand below each other, never multiplied.
+/// parent's columns repeated. Addresses and places stay one value. Children of several subqueries stand below each other, never multiplied.
 pub fn flatten(record: Record, how: Flatten) -> Vec<Record> {
     rows_of(record, how, &Shape::default())
 }
@@ -111,10 +111,13 @@ fn spread(prefix: &str, record: Record, shape: &Shape, row: &mut Record, sets: &
         let path = joined(prefix, &name);
         match value {
             _ if name == "attributes" => {}
-            Value::Object(mut nested) => match nested.get_mut("records").map(Value::take) {
-                Some(Value::Array(records)) => sets.push((path, records)),
-                _ => spread(&path, nested, shape, row, sets),
-            },
+            Value::Object(mut nested) if nested.get("records").is_some_and(Value::is_array) => {
+                if let Some(Value::Array(records)) = nested.get_mut("records").map(Value::take) {
+                    sets.push((path, records));
+                }
+            }
+            // A parent; an address or a place is one value, and has no attributes.
+            Value::Object(nested) if nested.contains_key("attributes") => spread(&path, nested, shape, row, sets),
             Value::Null if shape.is_children(&path) => {}
             value => {
                 row.insert(path, value);
@@ -210,10 +213,10 @@ mod tests {
     #[test]
     fn children_become_rows_and_parents_columns() {
         let record = json!({"attributes": {"type": "Account"}, "Name": "Acme",
-            "Owner": {"attributes": {}, "Name": "Ann", "Profile": {"Name": "Admin"}},
+            "Owner": {"attributes": {}, "Name": "Ann", "Profile": {"attributes": {}, "Name": "Admin"}},
             "Contacts": {"totalSize": 2, "done": true, "records": [
                 {"attributes": {}, "LastName": "Ng", "Owner": null, "Cases": {"records": [{"Id": "1"}, {"Id": "2"}]}},
-                {"LastName": "Ito", "Owner": {"Name": "Bob"}, "Cases": null}]},
+                {"LastName": "Ito", "Owner": {"attributes": {}, "Name": "Bob"}, "Cases": null}]},
             "Opportunities": {"records": [{"Amount": 1.50}]}});
         let all = rows(SOQL, record, true);
         let names = |row: &Value| {

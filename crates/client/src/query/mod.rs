@@ -18,8 +18,8 @@ pub use call::{LongQuery, QUERY_URL_BYTES_MAX, Query, QueryMore, QueryPage};
 pub use children::Children;
 pub use explain::{Explain, Explanation, PlanNote, QueryPlan};
 pub use flatten::{FlatStream, Flatten, flatten};
-pub(crate) use stream::count;
 pub use stream::{RecordStream, TypedStream};
+pub(crate) use stream::{count, expand_fields};
 
 /// A record as the REST API gives it: fields, parents as nested objects, and `attributes`.
 pub type Record = Map<String, Value>;

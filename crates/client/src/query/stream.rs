@@ -112,12 +112,8 @@ async fn open(client: Client, query: Query, total: Total) -> Result<Rows, Error>
     let mut query = query;
     let mut parsed = query.parsed();
     if query.expand_fields {
-        let Some(parsed) = &mut parsed else {
-            return Err(Error::config("FIELDS() cannot be written out: the query's text is not understood"));
-        };
-        if split::fields::expand(&client, parsed, query.tooling).await? {
-            query = query.with_soql(parsed.to_string());
-        }
+        query = expand_fields(&client, query).await?;
+        parsed = query.parsed();
     }
     let bytes = query.url_bytes(api);
     if bytes > SURELY_FITS {
@@ -189,6 +185,15 @@ fn has_subquery(query: &ast::Query) -> bool {
     query.select.iter().any(|item| matches!(item, SelectItem::Subquery(_)))
 }
 
+/// Writes `FIELDS()` out.
+pub(crate) async fn expand_fields(client: &Client, query: Query) -> Result<Query, Error> {
+    let Some(mut parsed) = query.parsed() else {
+        return Err(Error::config("FIELDS() cannot be written out: the query's text is not understood"));
+    };
+    let is_changed = split::fields::expand(client, &mut parsed, query.tooling).await?;
+    Ok(if is_changed { query.with_soql(parsed.to_string()) } else { query })
+}
+
 /// How many rows a query finds.
 pub(crate) async fn count(client: &Client, query: Query) -> Result<u64, Error> {
     let Some(mut parsed) = query.parsed() else {
@@ -206,7 +211,9 @@ pub(crate) async fn count(client: &Client, query: Query) -> Result<u64, Error> {
         parsed.order_by.clear();
         parsed.for_clauses.clear();
     }
-    let mut records = RecordStream::new(client.clone(), Query { by_id: false, ..query.with_soql(parsed.to_string()) });
+    let mut plain = query.with_soql(parsed.to_string());
+    plain.by_id = false;
+    let mut records = RecordStream::new(client.clone(), plain);
     while records.try_next().await?.is_some() {}
     records.total_size().ok_or_else(|| Error::unexpected("counting rows", "no page came"))
 }

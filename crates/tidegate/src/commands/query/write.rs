@@ -1,25 +1,65 @@
-//! Records as a table, CSV or JSON, written as they come.
+//! Records as a table, CSV, JSON or Parquet, written as they come.
 
 use std::io::{self, Write};
 
-use comfy_table::CellAlignment;
 use serde_json::{Map, Value};
 
-use tidegate_soql::ast::{FieldPath, Query, SelectItem};
+use tidegate_soql::ast::{Query, SelectItem};
 
+use super::parquet::{ParquetFailure, ParquetWriter};
+use super::table::{self, Paper};
+use super::types::{Column, without_alias};
 use crate::args::Format;
-use crate::output;
 
 /// Rows that a table waits for before it settles its column widths. More rows than this print in further blocks.
 const TABLE_ROWS: usize = 1000;
 
+/// Where rows go.
+type Out<'a> = &'a mut (dyn Write + Send);
+
 /// Writes records as they come.
 pub(super) struct Writer<'a> {
-    format: Format,
-    out: &'a mut (dyn Write + Send),
+    how: How<'a>,
     columns: Columns,
-    block: Vec<Vec<Cell>>,
+    flat: bool,
     pub(super) rows: u64,
+}
+
+enum How<'a> {
+    Json(Out<'a>),
+    Jsonl(Out<'a>),
+    Csv(Out<'a>),
+    Table { out: Out<'a>, block: Vec<Vec<Cell>>, paper: Paper },
+    Parquet(Box<ParquetWriter<Out<'a>>>),
+}
+
+/// Why nothing more can be written.
+#[derive(Debug)]
+pub(super) enum Broken {
+    Io(io::Error),
+    /// A value does not fit its column.
+    Value(String),
+}
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Self {
+        Broken::Io(error)
+    }
+}
+
+impl From<serde_json::Error> for Broken {
+    fn from(error: serde_json::Error) -> Self {
+        Broken::Io(error.into())
+    }
+}
+
+impl From<ParquetFailure> for Broken {
+    fn from(failure: ParquetFailure) -> Self {
+        match failure {
+            ParquetFailure::Value(words) => Broken::Value(words),
+            ParquetFailure::Write(error) => Broken::Io(io::Error::other(error)),
+        }
+    }
 }
 
 /// The columns of a table or CSV.
@@ -32,82 +72,105 @@ enum Columns {
 
 #[derive(Default)]
 struct Cell {
-    text: String,
+    text: Option<String>,
     number: bool,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(format: Format, query: &Query, out: &'a mut (dyn Write + Send)) -> Self {
-        let columns = match selected(query) {
-            Some(paths) => Columns::Selected { paths, settled: false },
+    /// `flat` says that the records are flat rows already.
+    pub(super) fn new(format: Format, query: &Query, flat: bool, paper: Paper, out: Out<'a>) -> Self {
+        let columns = match selected(query, flat) {
+            Some(paths) => Columns::Selected { paths, settled: flat },
             None => Columns::Found(None),
         };
-        Self { format, out, columns, block: Vec::new(), rows: 0 }
+        let how = match format {
+            Format::Json => How::Json(out),
+            Format::Jsonl => How::Jsonl(out),
+            Format::Csv => How::Csv(out),
+            Format::Table | Format::Parquet => How::Table { out, block: Vec::new(), paper },
+        };
+        Self { how, columns, flat, rows: 0 }
     }
 
-    pub(super) fn record(&mut self, mut record: Map<String, Value>) -> io::Result<()> {
+    /// A Parquet file, whose columns have to be known before its first row.
+    pub(super) fn parquet(columns: Vec<Column>, flat: bool, out: Out<'a>) -> Result<Self, Broken> {
+        let writer = ParquetWriter::new(out, columns)?;
+        Ok(Self { how: How::Parquet(Box::new(writer)), columns: Columns::Found(None), flat, rows: 0 })
+    }
+
+    pub(super) fn record(&mut self, mut record: Map<String, Value>) -> Result<(), Broken> {
         strip_attributes(&mut record);
         self.rows += 1;
-        match self.format {
-            Format::Json => {
-                self.out.write_all(if self.rows == 1 { b"[\n" } else { b",\n" })?;
-                serde_json::to_writer(&mut *self.out, &record).map_err(io::Error::from)
+        match &mut self.how {
+            How::Json(out) => {
+                out.write_all(if self.rows == 1 { b"[\n" } else { b",\n" })?;
+                serde_json::to_writer(&mut *out, &record)?;
             }
-            Format::Jsonl => {
-                serde_json::to_writer(&mut *self.out, &record).map_err(io::Error::from)?;
-                self.out.write_all(b"\n")
+            How::Jsonl(out) => {
+                serde_json::to_writer(&mut *out, &record)?;
+                out.write_all(b"\n")?;
             }
-            Format::Csv => {
-                let row: Vec<String> = self.columns.row(&record).into_iter().map(|cell| cell.text).collect();
+            How::Csv(out) => {
+                let row: Vec<String> = self
+                    .columns
+                    .row(&record, self.flat)
+                    .into_iter()
+                    .map(|cell| cell.text.unwrap_or_default())
+                    .collect();
                 if self.rows == 1 {
-                    csv_line(self.out, &self.columns.names())?;
+                    csv_line(*out, self.columns.names())?;
                 }
-                csv_line(self.out, &row)
+                csv_line(*out, &row)?;
             }
-            Format::Table => {
-                let row = self.columns.row(&record);
-                self.block.push(row);
-                if self.block.len() >= TABLE_ROWS { self.flush_block() } else { Ok(()) }
+            How::Table { block, .. } => {
+                block.push(self.columns.row(&record, self.flat));
+                if block.len() >= TABLE_ROWS {
+                    self.flush_block()?;
+                }
             }
+            How::Parquet(writer) => writer.record(&record, self.flat)?,
         }
+        Ok(())
     }
 
     /// Ends the output. `count` is the answer of `SELECT COUNT()`, which has no records.
-    pub(super) fn finish(&mut self, count: Option<u64>) -> io::Result<()> {
-        match (self.format, count) {
-            (Format::Json, None) => self.out.write_all(if self.rows == 0 { b"[]\n" } else { b"\n]\n" }),
-            (Format::Json, Some(n)) => writeln!(self.out, "[\n{{\"count\":{n}}}\n]"),
-            (Format::Jsonl, Some(n)) => writeln!(self.out, "{{\"count\":{n}}}"),
-            (Format::Csv, Some(n)) => writeln!(self.out, "count\n{n}"),
-            (Format::Table, Some(n)) => writeln!(self.out, "{n}"),
-            (Format::Table, None) if !self.block.is_empty() || self.rows == 0 => self.flush_block(),
-            (Format::Csv, None) if self.rows == 0 && !self.columns.names().is_empty() => {
-                csv_line(self.out, &self.columns.names())
-            }
-            _ => Ok(()),
+    pub(super) fn finish(mut self, count: Option<u64>) -> Result<(), Broken> {
+        if matches!(&self.how, How::Table { block, .. } if count.is_none() && (!block.is_empty() || self.rows == 0)) {
+            return self.flush_block();
         }
+        match (self.how, count) {
+            (How::Json(out), None) => out.write_all(if self.rows == 0 { b"[]\n" } else { b"\n]\n" })?,
+            (How::Json(out), Some(n)) => writeln!(out, "[\n{{\"count\":{n}}}\n]")?,
+            (How::Jsonl(out), Some(n)) => writeln!(out, "{{\"count\":{n}}}")?,
+            (How::Csv(out), Some(n)) => writeln!(out, "count\n{n}")?,
+            (How::Table { out, .. }, Some(n)) => writeln!(out, "{n}")?,
+            (How::Csv(out), None) if self.rows == 0 && !self.columns.names().is_empty() => {
+                csv_line(out, self.columns.names())?;
+            }
+            (How::Parquet(mut writer), count) => {
+                if let Some(n) = count {
+                    writer.record(&Map::from_iter([("count".to_owned(), n.into())]), false)?;
+                }
+                writer.finish()?;
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
-    fn flush_block(&mut self) -> io::Result<()> {
+    fn flush_block(&mut self) -> Result<(), Broken> {
         let names = self.columns.names();
+        let How::Table { out, block, paper } = &mut self.how else { return Ok(()) };
         if names.is_empty() {
             return Ok(());
         }
-        let mut table = output::plain_table();
-        table.set_header(&names);
-        for (at, _) in names.iter().enumerate() {
-            let mut cells = self.block.iter().filter_map(|row| row.get(at)).filter(|cell| !cell.text.is_empty());
-            let numbers = cells.next().is_some_and(|cell| cell.number) && cells.all(|cell| cell.number);
-            if let Some(column) = table.column_mut(at).filter(|_| numbers) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        for row in self.block.drain(..) {
-            let mut row: Vec<String> = row.into_iter().map(|cell| output::one_line(&cell.text)).collect();
-            row.resize(names.len(), String::new());
-            table.add_row(row);
-        }
-        writeln!(self.out, "{}", output::table_text(&table))
+        let rows: Vec<Vec<table::Cell>> = std::mem::take(block)
+            .into_iter()
+            .map(|row| row.into_iter().map(|cell| table::Cell { text: cell.text, number: cell.number }).collect())
+            .collect();
+        let first = self.rows - rows.len() as u64 + 1;
+        table::write(&mut **out, &names, rows, first, *paper)?;
+        Ok(())
     }
 }
 
@@ -119,8 +182,11 @@ impl Columns {
         }
     }
 
-    fn row(&mut self, record: &Map<String, Value>) -> Vec<Cell> {
+    fn row(&mut self, record: &Map<String, Value>, flat: bool) -> Vec<Cell> {
         match self {
+            Self::Selected { paths, .. } if flat => {
+                paths.iter().map(|path| cell(look_up(record, &[path.join(".")]))).collect()
+            }
             Self::Selected { paths, settled } => {
                 if !*settled {
                     // The org's own spelling is nicer than what was typed.
@@ -130,12 +196,14 @@ impl Columns {
                 paths.iter().map(|path| cell(look_up(record, path))).collect()
             }
             Self::Found(names) => {
-                let mut flat = Vec::new();
-                flatten("", record, &mut flat);
-                let names = names.get_or_insert_with(|| flat.iter().map(|(name, _)| name.clone()).collect());
+                let mut found = Vec::new();
+                flatten("", record, &mut found);
+                let names = names.get_or_insert_with(|| found.iter().map(|(name, _)| name.clone()).collect());
                 names
                     .iter()
-                    .map(|name| flat.iter().find(|(n, _)| n == name).map_or_else(Cell::default, |(_, v)| cell(Some(v))))
+                    .map(|name| {
+                        found.iter().find(|(n, _)| n == name).map_or_else(Cell::default, |(_, v)| cell(Some(v)))
+                    })
                     .collect()
             }
         }
@@ -143,38 +211,33 @@ impl Columns {
 }
 
 /// The columns that the SELECT list names, when it names them all.
-fn selected(query: &Query) -> Option<Vec<Vec<String>>> {
+fn selected(query: &Query, flat: bool) -> Option<Vec<Vec<String>>> {
     if query.group_by.is_some() {
         return None;
     }
-    query
-        .select
-        .iter()
-        .map(|item| match item {
-            SelectItem::Field(path, None) => Some(without_alias(path, query)),
-            SelectItem::Subquery(query) => query.from.object.segments.last().map(|name| vec![name.text.clone()]),
-            _ => None,
-        })
-        .collect()
-}
-
-/// `c.Account.Name` of `FROM Contact c` is `Account.Name` in the answer.
-fn without_alias(path: &FieldPath, query: &Query) -> Vec<String> {
-    let names: Vec<String> = path.segments.iter().map(|name| name.text.clone()).collect();
-    let own = query.from.alias.iter().chain(query.from.object.segments.last());
-    match names.as_slice() {
-        [first, rest @ ..] if !rest.is_empty() && own.into_iter().any(|name| name.text.eq_ignore_ascii_case(first)) => {
-            rest.to_vec()
+    let mut paths = Vec::new();
+    for item in &query.select {
+        match item {
+            SelectItem::Field(path, None) => paths.push(without_alias(path, query)),
+            SelectItem::Subquery(inner) => {
+                let name = inner.from.object.segments.last()?.text.clone();
+                if flat {
+                    paths.extend(selected(inner, flat)?.into_iter().map(|path| [vec![name.clone()], path].concat()));
+                } else {
+                    paths.push(vec![name]);
+                }
+            }
+            _ => return None,
         }
-        _ => names,
     }
+    Some(paths)
 }
 
 fn entry<'a>(record: &'a Map<String, Value>, name: &str) -> Option<(&'a String, &'a Value)> {
     record.get_key_value(name).or_else(|| record.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)))
 }
 
-fn look_up<'a>(record: &'a Map<String, Value>, path: &[String]) -> Option<&'a Value> {
+pub(super) fn look_up<'a>(record: &'a Map<String, Value>, path: &[String]) -> Option<&'a Value> {
     let (first, rest) = path.split_first()?;
     let (_, value) = entry(record, first)?;
     if rest.is_empty() { Some(value) } else { look_up(value.as_object()?, rest) }
@@ -193,13 +256,13 @@ fn respell(path: &mut [String], record: &Map<String, Value>) {
 fn cell(value: Option<&Value>) -> Cell {
     match value {
         None | Some(Value::Null) => Cell::default(),
-        Some(Value::String(text)) => Cell { text: text.clone(), number: false },
+        Some(Value::String(text)) => Cell { text: Some(text.clone()), number: false },
         // Children of a sub-query: the records are what was asked for.
         Some(Value::Object(object)) => {
             let text = object.get("records").map_or_else(|| value.map(Value::to_string), |r| Some(r.to_string()));
-            Cell { text: text.unwrap_or_default(), number: false }
+            Cell { text, number: false }
         }
-        Some(other) => Cell { text: other.to_string(), number: other.is_number() },
+        Some(other) => Cell { text: Some(other.to_string()), number: other.is_number() },
     }
 }
 
@@ -233,20 +296,27 @@ fn flatten<'a>(prefix: &str, record: &'a Map<String, Value>, out: &mut Vec<(Stri
 }
 
 /// One line of CSV (RFC 4180, but with LF).
-pub(super) fn csv_line(out: &mut (dyn Write + Send), cells: &[String]) -> io::Result<()> {
-    for (at, cell) in cells.iter().enumerate() {
-        if at > 0 {
+pub(super) fn csv_line(
+    out: &mut (dyn Write + Send),
+    cells: impl IntoIterator<Item = impl AsRef<str>>,
+) -> io::Result<()> {
+    let mut count = 0;
+    let mut is_empty = true;
+    for cell in cells {
+        let cell = cell.as_ref();
+        if count > 0 {
             out.write_all(b",")?;
         }
-        // An only cell that is empty would be an empty line, which readers pass over.
-        let alone = cells.len() == 1 && cell.is_empty();
-        if alone || cell.contains([',', '"', '\n', '\r']) || cell.starts_with(' ') || cell.ends_with(' ') {
+        count += 1;
+        is_empty &= cell.is_empty();
+        if cell.contains([',', '"', '\n', '\r']) || cell.starts_with(' ') || cell.ends_with(' ') {
             write!(out, "\"{}\"", cell.replace('"', "\"\""))?;
         } else {
             out.write_all(cell.as_bytes())?;
         }
     }
-    out.write_all(b"\n")
+    // An only cell that is empty would be an empty line, which readers pass over.
+    out.write_all(if count == 1 && is_empty { b"\"\"\n" } else { b"\n" })
 }
 
 #[cfg(test)]
@@ -258,7 +328,7 @@ mod tests {
     fn written(format: Format, soql: &str, records: &[Value], count: Option<u64>) -> String {
         let query = tidegate_soql::parse(soql).unwrap();
         let mut out = Vec::new();
-        let mut writer = Writer::new(format, &query, &mut out);
+        let mut writer = Writer::new(format, &query, false, Paper { width: None, dims: false }, &mut out);
         for record in records {
             writer.record(record.as_object().unwrap().clone()).unwrap();
         }
@@ -282,7 +352,7 @@ mod tests {
         );
         assert_eq!(
             written(Format::Table, soql, &contacts(), None),
-            "Name      Account.Name  Score__c\nAnn, \"A\"                     2.5\n子涵⏎李   Acme                10\n"
+            "Name      Account.Name  Score__c\nAnn, \"A\"  ·                  2.5\n子涵⏎李   Acme                10\n"
         );
     }
 
@@ -325,7 +395,7 @@ mod tests {
     #[test]
     fn an_empty_cell_alone_is_no_empty_line() {
         let mut out = Vec::new();
-        csv_line(&mut out, &[String::new()]).unwrap();
+        csv_line(&mut out, [""]).unwrap();
         assert_eq!(out, b"\"\"\n");
     }
 }
