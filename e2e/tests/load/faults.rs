@@ -311,3 +311,24 @@ async fn the_ledger_of_a_load_that_did_not_end_says_what_is_known() {
     assert!(seen.contains(&(200, 200, 100)) && seen.contains(&(0, 200, 300)), "{seen:?}");
     assert_eq!(seen.last(), Some(&(500, 0, 0)));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_is_refused_for_one_record_is_halved_until_the_others_are_through() {
+    let bench = Bench::start().await;
+    let refusal = || {
+        Action::answer(400, r#"[{"errorCode":"JSON_PARSER_ERROR","message":"Cannot deserialize instance of date"}]"#)
+    };
+    // The whole call, its first half, and so on down to one record.
+    bench.world.plan(COLLECTIONS, 0, 8, refusal());
+    let loaded = bench.load(contacts("R", 128), bench.options(insert(), Transport::Collections)).await.unwrap();
+    assert_eq!((loaded.report.tally.succeeded, loaded.report.tally.failed), (127, 1));
+    assert!(loaded.report.halt.is_none());
+    bench.audit_insert(&loaded);
+    // When every record is refused so, it is not the records.
+    bench.world.plan(COLLECTIONS, 0, 0, refusal());
+    let loaded = bench.load(contacts("S", 400), bench.options(insert(), Transport::Collections)).await.unwrap();
+    assert_eq!(loaded.report.tally.succeeded, 0);
+    assert!(loaded.report.tally.failed <= 10 && loaded.report.halt.is_some(), "{:?}", loaded.report.tally);
+    assert!(bench.world.requests(COLLECTIONS).len() < 60);
+    bench.audit_insert(&loaded);
+}
