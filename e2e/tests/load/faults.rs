@@ -72,8 +72,8 @@ async fn a_stuck_job_is_aborted_on_request_and_accounted_for() {
     (options.part_rows, options.parallel_jobs) = (100, 2);
     let stop = CancellationToken::new();
     let stopper = async {
-        let closed = || bench.world.requests(INGEST).iter().filter(|r| r.method == "PATCH").count() >= 3;
-        bench.world.until("three jobs", closed).await.unwrap();
+        let closed = || bench.world.requests(INGEST).iter().filter(|r| r.method == "PATCH").count() >= 2;
+        bench.world.until("two jobs", closed).await.unwrap();
         stop.cancel();
     };
     // The stuck one holds the window: of five parts the last ones are never begun.
@@ -100,12 +100,16 @@ async fn a_session_may_end_at_every_step() {
     {
         for after in 0..4 {
             let plan = bench.world.plan(path, after, 1, Action::expire_token());
-            // One row that only the org refuses, so that there are failed results to read.
+            // Rows that only the org refuses, so that there are failed results to read.
             let csv = contacts(&format!("T{n}x{after}x"), 410).replace("F,\"some, text\nof 7\"", "F,#N/A");
             let mut options = bench.options(insert(), transport);
             options.part_rows = 200;
-            bench.plan_job(json!({"action": {"rows": {"every": 50, "status_code": "ENTITY_IS_LOCKED", "most": 1}}}));
-            let refused = u64::from(transport == Transport::Bulk);
+            bench.plan_job(json!({
+                "match": {"times": 0},
+                "action": {"rows": {"every": 50, "status_code": "ENTITY_IS_LOCKED", "most": 1}}
+            }));
+            // Of the three parts the last one is too short.
+            let refused = if transport == Transport::Bulk { 2 } else { 0 };
             let loaded = bench.load(csv, options).await.unwrap();
             assert!(loaded.report.halt.is_none(), "{path} {after}: {:?}", loaded.report.halt);
             assert_eq!(
@@ -310,4 +314,25 @@ async fn the_ledger_of_a_load_that_did_not_end_says_what_is_known() {
     assert!(seen.windows(2).all(|two| two[0].0 <= two[1].0), "{seen:?}");
     assert!(seen.contains(&(200, 200, 100)) && seen.contains(&(0, 200, 300)), "{seen:?}");
     assert_eq!(seen.last(), Some(&(500, 0, 0)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_is_refused_for_one_record_is_halved_until_the_others_are_through() {
+    let bench = Bench::start().await;
+    let refusal = || {
+        Action::answer(400, r#"[{"errorCode":"JSON_PARSER_ERROR","message":"Cannot deserialize instance of date"}]"#)
+    };
+    // The whole call, its first half, and so on down to one record.
+    bench.world.plan(COLLECTIONS, 0, 8, refusal());
+    let loaded = bench.load(contacts("R", 128), bench.options(insert(), Transport::Collections)).await.unwrap();
+    assert_eq!((loaded.report.tally.succeeded, loaded.report.tally.failed), (127, 1));
+    assert!(loaded.report.halt.is_none());
+    bench.audit_insert(&loaded);
+    // When every record is refused so, it is not the records.
+    bench.world.plan(COLLECTIONS, 0, 0, refusal());
+    let loaded = bench.load(contacts("S", 400), bench.options(insert(), Transport::Collections)).await.unwrap();
+    assert_eq!(loaded.report.tally.succeeded, 0);
+    assert!(loaded.report.tally.failed <= 10 && loaded.report.halt.is_some(), "{:?}", loaded.report.tally);
+    assert!(bench.world.requests(COLLECTIONS).len() < 60);
+    bench.audit_insert(&loaded);
 }

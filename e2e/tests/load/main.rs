@@ -7,4 +7,5 @@ mod bench;
 mod check;
 mod faults;
 mod join;
+mod random;
 mod same;

@@ -74,3 +74,94 @@ async fn both_ways_leave_the_same_org_and_the_same_words() {
         assert!(one.report.tally.failed > 0 && one.report.tally.succeeded > 0, "{:?}", one.report.tally);
     }
 }
+
+/// Numbers, times and choices: each kind of field, in forms that are put right and in forms that stay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_kind_of_value_arrives_the_same() {
+    let (a, b) = (Bench::start().await, Bench::start().await);
+    let shipments = "Tracking_Number__c,Status__c,Due__c,Delivered__c,Weight__c,Value__c,Tracking_Page__c,Account__r.Ext_Id__c\n\
+        9001,Packed,2026-01-31,2026-01-31T08:15:42.000+0000,1.5,1234567890123456.78,https://example.com/?a=1,\n\
+        9002,Lost,#N/A,2026-01-31 08:15:42+02:00,.000001,-0.01,#N/A,\n\
+        9003,Delivered,1700-01-01,3999-12-31T23:59:59.999Z,+12,1.2E3,,nobody\n\
+        9004,Nonsense,,,,,,\n\
+        9005,Packed,,,-5.,00012.50,,\n";
+    let notes = "Ext_Id__c,Name,Published__c,Body__c,Reply_To__c,Hotline__c\n\
+        V-1,One,YES,\"<b>a</b>\",a@example.com,+1 2\nV-2,Two,0,#N/A,#N/A,\nV-3,Three,,,,\nV-4,Four,true,\"a\r\nb\",,\n";
+    let opportunities = "Name,StageName,CloseDate,Amount,Probability,IsPrivate\nO1,Prospecting,2026-01-31,5.005,50,no\nO2,Prospecting,2026-12-31,,,\n";
+    for (object, key, csv) in [
+        ("Shipment__c", Some("Tracking_Number__c"), shipments),
+        ("Shipment__c", Some("Tracking_Number__c"), shipments),
+        ("Product_Note__c", Some("Ext_Id__c"), notes),
+        ("Product_Note__c", None, "Name,Published__c\nA,y\nB,\n"),
+        ("Opportunity", None, opportunities),
+    ] {
+        let operation = match key {
+            Some(key) => LoadOperation::Upsert { external_id: key.into() },
+            None => LoadOperation::Insert,
+        };
+        let mut loaded = vec![];
+        for (bench, transport) in [(&a, Transport::Collections), (&b, Transport::Bulk)] {
+            let mut options = bench.options(operation.clone(), transport);
+            options.object = object.into();
+            let done = bench.load(csv, options).await.unwrap_or_else(|e| panic!("{object}: {e:?}"));
+            let rows = rows_of(bench, object);
+            let words: Vec<_> =
+                done.told.values().map(|t| (t.kind, t.words.clone(), rows.get(&t.id).cloned())).collect();
+            loaded.push(words);
+        }
+        assert_eq!(loaded[0], loaded[1], "{object}");
+        assert!(loaded[0].iter().filter(|(kind, ..)| *kind == "success").count() >= 2, "{object}: {:?}", loaded[0]);
+    }
+}
+
+/// Stored rows by id, without what differs from org to org.
+fn rows_of(bench: &Bench, object: &str) -> BTreeMap<String, Vec<(String, Option<String>)>> {
+    let org = bench.world.emulator.org().read();
+    let (_, facts) = org.schema.find(object).unwrap();
+    let names: Vec<String> = replica::fields(facts).iter().map(|f| f.name.clone()).collect();
+    let stamps = ["Id", "CreatedDate", "LastModifiedDate", "SystemModstamp", "Name"];
+    replica::org_rows(&org, object)
+        .into_iter()
+        .map(|(id, row)| {
+            let row = names.iter().cloned().zip(row).filter(|(name, _)| !stamps.contains(&name.as_str())).collect();
+            (id, row)
+        })
+        .collect()
+}
+
+/// By Id, an upsert makes what has none; an update and a delete do the same to the same records.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ids_mean_the_same() {
+    let (a, b) = (Bench::start().await, Bench::start().await);
+    let mut all = vec![];
+    for (bench, transport) in [(&a, Transport::Collections), (&b, Transport::Bulk)] {
+        let known: Vec<String> = bench.stored("Contact", "LastName").into_keys().collect();
+        let mut words = vec![];
+        let csv = format!("Id,LastName\n{},Changed\n,Made\n{},Again\n", known[0], &known[1][..15]);
+        let by_id = LoadOperation::Upsert { external_id: "id".into() };
+        for (operation, csv) in [
+            (by_id, csv),
+            (
+                LoadOperation::Update,
+                format!("Id,LastName\n{},U\n003TG00000ZZZZZ,V\n{},#N/A\n", known[2], known[3]).replace("#N/A", "W"),
+            ),
+            (LoadOperation::Delete, format!("Id\n{}\n{}\n003TG00000ZZZZZ\n", known[4], known[5])),
+        ] {
+            let done = bench.load(&csv, bench.options(operation, transport)).await.unwrap();
+            words.extend(done.told.into_values().map(|told| (told.kind, told.words, told.values)));
+        }
+        let names: Vec<_> = bench.stored("Contact", "LastName").into_iter().collect();
+        all.push((words, names));
+    }
+    assert_eq!(all[0], all[1]);
+    let kinds: Vec<_> = all[0].0.iter().map(|(kind, ..)| *kind).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == "success").count(), 7, "{:?}", all[0].0);
+    // For good.
+    let bench = Bench::start().await;
+    let id = bench.stored("Contact", "LastName").into_keys().next().unwrap();
+    let gone =
+        bench.load(format!("Id\n{id}\n"), bench.options(LoadOperation::HardDelete, Transport::Bulk)).await.unwrap();
+    assert_eq!(gone.report.tally.succeeded, 1);
+    let deleted = bench.world.client.query_all(format!("SELECT Id FROM Contact WHERE Id = '{id}'"));
+    assert_eq!(futures::StreamExt::count(deleted).await, 0, "not even in the recycle bin");
+}

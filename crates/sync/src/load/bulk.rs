@@ -148,11 +148,11 @@ async fn job(work: &Arc<Work>, part: &Part, chosen: Chosen) -> Result<Ran, LoadE
     }
     work.note(Step::Closed { part: part.number, job: job.id.clone() })?;
     work.tell(LoadProgress::Closed { part: part.number, job: job.id.clone() });
-    wait(work, part, &job.id).await
+    wait(work, part, &job.id, rows).await
 }
 
 /// Waits until the org has ended a job. When the load is to stop, the job is aborted: what is done stays done.
-async fn wait(work: &Arc<Work>, part: &Part, id: &str) -> Result<Ran, LoadError> {
+async fn wait(work: &Arc<Work>, part: &Part, id: &str, rows: u64) -> Result<Ran, LoadError> {
     let bulk = work.client.bulk();
     let since = tokio::time::Instant::now();
     let mut pause = LOOK_FIRST.min(work.look_longest);
@@ -177,7 +177,9 @@ async fn wait(work: &Arc<Work>, part: &Part, id: &str) -> Result<Ran, LoadError>
         if processed > before {
             work.tell(LoadProgress::Processed { part: part.number, rows: processed - before });
             before = processed;
-            pause = pause.min(LOOK_FIRST * 4);
+            // Soon after it should be done, as far as its pace so far tells.
+            let left = rows.saturating_sub(processed) as f64 / processed as f64;
+            pause = pause.min(since.elapsed().mul_f64(left.min(1e6)) + LOOK_FIRST);
         }
         if job.state.is_final() {
             let failed = job.number_records_failed.unwrap_or(0);
@@ -204,15 +206,10 @@ async fn wait(work: &Arc<Work>, part: &Part, id: &str) -> Result<Ran, LoadError>
         }
         tokio::select! {
             () = work.stop.cancelled(), if !aborted => {}
-            () = tokio::time::sleep(pause.mul_f64(1.0 - f64::from(fastrand(id, before)) / 2000.0)) => {}
+            () = tokio::time::sleep(pause) => {}
         }
         pause = pause.mul_f64(1.5).min(work.look_longest);
     }
-}
-
-/// From 0 to 255, different for each job, so that many do not look all at once.
-fn fastrand(id: &str, salt: u64) -> u8 {
-    id.bytes().fold(salt as u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte))
 }
 
 /// Accounts for every row of a part: by the results of its job, and by those of further jobs for rows that could not be

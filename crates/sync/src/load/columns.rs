@@ -293,6 +293,10 @@ impl Reader<'_> {
             return self.parent(at, header, object, relation, key);
         }
         let Some(field) = self.describe.field(name) else {
+            if is_key {
+                // Told once, of the key.
+                return None;
+            }
             let fault = match relationship(self.describe, name) {
                 Some(field) => HeaderFault::RelationshipAlone { name: name.to_owned(), field: field.name.clone() },
                 None => HeaderFault::Unknown {

@@ -179,3 +179,32 @@ pub(crate) fn near<'a>(typed: &str, known: impl Iterator<Item = (&'a str, &'a st
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_were_meant() {
+        let known = [
+            ("FirstName", "First Name"),
+            ("AccountId", "Account ID"),
+            ("Ext_Id__c", "External Id"),
+            ("Phone", "Business Phone"),
+        ];
+        let near = |typed: &str| near(typed, known.into_iter());
+        assert_eq!(near("FristName").as_deref(), Some("FirstName"));
+        assert_eq!(near("First Name").as_deref(), Some("FirstName"));
+        assert_eq!(near("ext_id").as_deref(), Some("Ext_Id__c"));
+        assert_eq!(near("Business phone").as_deref(), Some("Phone"));
+        assert_eq!(near("Birthday"), None);
+    }
+
+    #[test]
+    fn advice_can_be_typed() {
+        let fault = HeaderFault::Unknown { name: "X y".into(), header: "X y".into(), object: "A".into(), near: None };
+        let advice = fault.advice().unwrap();
+        assert_eq!(advice, "rename it (--map 'X y=FIELD') or leave it out (--ignore-column 'X y')");
+        assert_eq!(word("it's"), r"'it'\''s'");
+    }
+}

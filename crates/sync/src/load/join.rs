@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tidegate_client::bulk::{CsvRows, RowRef};
+use tidegate_client::bulk::CsvRows;
 
 use super::columns::Columns;
 use super::input::Row;
@@ -191,21 +191,25 @@ impl Join {
     pub(crate) fn take(&mut self, rows: &CsvRows, kind: Kind) {
         let Some(shape) = self.shape.clone() else { return };
         for result in rows.iter() {
-            let outcome = self.outcome(result, &shape, kind);
-            match self.find(result, &shape) {
-                Some(at) => {
-                    if let Some(slot) = self.outcomes.get_mut(at) {
-                        *slot = Some(outcome);
-                        self.taken.push(u32::try_from(at).unwrap_or(u32::MAX));
-                    }
-                }
-                None => self.strangers += 1,
-            }
+            self.take_one(&|place| result.get(place), &shape, kind);
         }
     }
 
-    fn outcome(&mut self, result: RowRef<'_>, shape: &Shape, kind: Kind) -> Outcome {
-        let value = |place: Option<usize>| place.and_then(|place| result.get(place)).unwrap_or_default();
+    fn take_one<'a>(&mut self, result: &dyn Fn(usize) -> Option<&'a str>, shape: &Shape, kind: Kind) {
+        let outcome = self.outcome(result, shape, kind);
+        match self.find(result, shape) {
+            Some(at) => {
+                if let Some(slot) = self.outcomes.get_mut(at) {
+                    *slot = Some(outcome);
+                    self.taken.push(u32::try_from(at).unwrap_or(u32::MAX));
+                }
+            }
+            None => self.strangers += 1,
+        }
+    }
+
+    fn outcome<'a>(&mut self, result: &dyn Fn(usize) -> Option<&'a str>, shape: &Shape, kind: Kind) -> Outcome {
+        let value = |place: Option<usize>| place.and_then(result).unwrap_or_default();
         match kind {
             Kind::Successful => {
                 let created = match value(shape.created) {
@@ -231,11 +235,11 @@ impl Join {
         }
     }
 
-    fn find(&mut self, result: RowRef<'_>, shape: &Shape) -> Option<usize> {
+    fn find<'a>(&mut self, result: &dyn Fn(usize) -> Option<&'a str>, shape: &Shape) -> Option<usize> {
         let places = || shape.places.iter().flatten();
         for likeness in [Likeness::Exact, Likeness::Loose] {
             let print = self.prints.of(places().map(|place| {
-                let value = result.get(*place).unwrap_or_default();
+                let value = result(*place).unwrap_or_default();
                 if likeness == Likeness::Exact { Cow::Borrowed(value) } else { loose(value) }
             }));
             loop {
@@ -272,4 +276,131 @@ pub(crate) enum Kind {
     Successful,
     Failed,
     Unprocessed,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use tidegate_client::{Describe, DescribeField};
+
+    use super::super::LoadOperation;
+    use super::super::columns::Wanted;
+    use super::super::input::rows::Rows;
+    use super::super::input::{Dialect, Lines};
+    use super::*;
+
+    fn columns(names: &[&str]) -> Columns {
+        let field = |name: &&str| DescribeField {
+            name: (*name).to_owned(),
+            kind: "string".to_owned(),
+            createable: true,
+            nillable: true,
+            ..DescribeField::default()
+        };
+        let fields = names.iter().map(field).collect();
+        let describe = Describe { name: "X".to_owned(), createable: true, fields, ..Describe::default() };
+        let header: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
+        let wanted = Wanted { operation: &LoadOperation::Insert, renamed: &[], ignored: &[], empty_as_null: false };
+        Columns::read(&header, &wanted, &describe, &BTreeMap::new()).unwrap()
+    }
+
+    /// Joins results, given in an order of their own, to rows; the first value of a result says what became of it.
+    fn join(table: &[[String; 2]], results: &[(Kind, [String; 3])]) -> (Vec<Option<Outcome>>, u64) {
+        let columns = columns(&["A", "B"]);
+        let csv: String = table
+            .iter()
+            .map(|row| {
+                row.iter().map(|v| format!("\"{}\"", v.replace('"', "\"\""))).collect::<Vec<_>>().join(",") + "\n"
+            })
+            .collect();
+        let dialect = Dialect { delimiter: tidegate_client::bulk::ColumnDelimiter::Comma, lines: Lines::Lf };
+        let prefixes = Prefixes::new();
+        let mut join = Join::new(table.len(), Fingerprints::default());
+        for kind in [Kind::Failed, Kind::Successful, Kind::Unprocessed] {
+            // The columns of results come in another order, and their names in another case.
+            let header = ["sf__Error", "b", "sf__Id", "a"].map(str::to_owned);
+            let shape = Shape::of(&header, &columns);
+            let mut rows = Rows::new(csv.as_bytes(), dialect, 0, 1);
+            join.begin();
+            join.expect(&shape, &columns, &prefixes, |row| rows.read(row)).unwrap();
+            for (_, [id, a, b]) in results.iter().filter(|(of, _)| *of == kind) {
+                let cells = [id.as_str(), b.as_str(), id.as_str(), a.as_str()];
+                join.take_one(&|place| cells.get(place).copied(), &shape, kind);
+            }
+        }
+        let strangers = join.strangers();
+        (join.outcomes, strangers)
+    }
+
+    fn text(outcome: &Outcome) -> &str {
+        match outcome {
+            Outcome::Succeeded { id, .. } => id,
+            Outcome::Failed { error, .. } => error,
+            _ => "",
+        }
+    }
+
+    #[test]
+    fn blanks_and_line_breaks_that_the_org_changed_are_seen_through() {
+        let own = |cells: [&str; 2]| cells.map(str::to_owned);
+        let table = [own([" a", "x\ny"]), own(["a", "x\ny"]), own(["b", ""])];
+        let result = |kind, cells: [&str; 3]| (kind, cells.map(str::to_owned));
+        // The exact one is preferred, and the other gets what is left.
+        let results = [
+            result(Kind::Successful, ["1", "a", "x\ny"]),
+            result(Kind::Successful, ["2", "a", "x\r\ny"]),
+            result(Kind::Failed, ["no", "nobody", ""]),
+        ];
+        let (outcomes, strangers) = join(&table, &results);
+        let told: Vec<_> = outcomes.iter().map(|o| o.as_ref().map(text)).collect();
+        assert_eq!((told, strangers), (vec![Some("2"), Some("1"), None], 1));
+    }
+
+    proptest! {
+        #[test]
+        fn every_result_finds_a_row_with_its_values(
+            // Few different values, so that many rows are equal.
+            rows in prop::collection::vec((prop::array::uniform2("[ab]{0,1}|x\n"), 0..4u8, any::<u64>()), 1..60),
+        ) {
+            // A row that is an empty line is no row.
+            let rows: Vec<_> = rows.into_iter().filter(|(row, ..)| !row.iter().all(String::is_empty)).collect();
+            let table: Vec<[String; 2]> = rows.iter().map(|(row, ..)| row.clone()).collect();
+            let mut order: Vec<usize> = (0..rows.len()).collect();
+            order.sort_by_key(|at| rows[*at].2);
+            let kinds = [Kind::Successful, Kind::Failed, Kind::Unprocessed];
+            let results: Vec<(Kind, [String; 3])> = order
+                .iter()
+                .filter_map(|at| {
+                    let kind = *kinds.get(usize::from(rows[*at].1))?;
+                    let [a, b] = table[*at].clone();
+                    // What it says tells the values of its row, not its number.
+                    Some((kind, [format!("{a}|{b}"), a, b]))
+                })
+                .collect();
+            let (outcomes, strangers) = join(&table, &results);
+            prop_assert_eq!(strangers, 0);
+            prop_assert_eq!(outcomes.iter().flatten().count(), results.len());
+            for (row, outcome) in table.iter().zip(&outcomes) {
+                if let Some(outcome) = outcome && *outcome != Outcome::Unprocessed {
+                    prop_assert_eq!(text(outcome), format!("{}|{}", row[0], row[1]));
+                }
+            }
+            // Of equal rows as many have each outcome as there are such results.
+            for values in &table {
+                let of = |outcome: &Outcome| match outcome {
+                    Outcome::Succeeded { .. } => Kind::Successful,
+                    Outcome::Failed { .. } => Kind::Failed,
+                    _ => Kind::Unprocessed,
+                };
+                for kind in kinds {
+                    let wanted = results.iter().filter(|(k, cells)| *k == kind && cells[1..] == values[..]).count();
+                    let got = table.iter().zip(&outcomes)
+                        .filter(|(row, o)| *row == values && o.as_ref().is_some_and(|o| of(o) == kind)).count();
+                    prop_assert_eq!(got, wanted);
+                }
+            }
+        }
+    }
 }

@@ -16,7 +16,17 @@ use super::outcome::Tally;
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Step {
     /// The load begins. Nothing was sent yet.
-    Begin { file: String, bytes: u64, org: String, object: String, operation: String, transport: String, rows: u64 },
+    Begin {
+        file: String,
+        bytes: u64,
+        org: String,
+        object: String,
+        operation: String,
+        /// Whether doing it twice is as good as once.
+        repeatable: bool,
+        transport: String,
+        rows: u64,
+    },
     /// A part was cut. `first_line` and `last_line` are lines of the file, here and below.
     Part { part: usize, first_line: u64, last_line: u64, rows: u64 },
     /// A job is there. Nothing is written before it is closed.
@@ -119,6 +129,8 @@ pub struct Earlier {
     pub object: String,
     /// The operation, as the API names it.
     pub operation: String,
+    /// Whether loading the same rows twice is as good as once.
+    pub repeatable: bool,
     /// When it began.
     pub began: Option<jiff::Timestamp>,
     /// The tally, where it came to its end.
@@ -138,6 +150,7 @@ impl Earlier {
             files,
             object: String::new(),
             operation: String::new(),
+            repeatable: false,
             began: None,
             ended: None,
             stretches: vec![],
@@ -157,7 +170,8 @@ impl Earlier {
                 }
             };
             match step {
-                Step::Begin { object, operation, .. } => {
+                Step::Begin { object, operation, repeatable, .. } => {
+                    earlier.repeatable = repeatable;
                     (earlier.object, earlier.operation, earlier.began) = (object, operation, at.parse().ok());
                 }
                 Step::Part { part, first_line, last_line, rows } => {

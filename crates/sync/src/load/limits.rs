@@ -37,7 +37,7 @@ pub const RESULT_READS_MAX: u32 = 4;
 /// Between two looks at a job: soon at first, then less and less often.
 pub const LOOK_FIRST: Duration = Duration::from_millis(300);
 /// The longest pause between two looks.
-pub const LOOK_LONGEST: Duration = Duration::from_secs(15);
+pub const LOOK_LONGEST: Duration = Duration::from_secs(10);
 /// What a job may take before we stop looking. The org puts a batch back after 5 minutes, up to 20 times.
 pub const JOB_DEADLINE: Duration = Duration::from_secs(24 * 3600);
 /// Pieces of an upload that wait to be sent.

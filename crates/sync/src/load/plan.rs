@@ -372,6 +372,7 @@ impl Prepared {
             org,
             object: work.object.clone(),
             operation: options.operation.name().to_owned(),
+            repeatable: options.operation.may_resend(),
             transport: match plan.transport {
                 Transport::Bulk => "bulk".to_owned(),
                 Transport::Collections => "collections".to_owned(),

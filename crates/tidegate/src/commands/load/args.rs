@@ -9,10 +9,12 @@ use crate::args::OrgArg;
 #[derive(Debug, clap::Args)]
 #[command(group = ArgGroup::new("operation").required(true))]
 #[command(group = ArgGroup::new("transport"))]
-#[command(after_long_help = "\
-The header names fields by their API names; parents by a key of theirs as Account.Key__c, or User:Owner.Username where
-a field takes several objects. An empty cell leaves its field alone, #N/A clears it. All of the file is checked before
-anything is written. Beside the results stands a ledger (NAME.load.jsonl), which says after a crash what was done.")]
+#[command(
+    after_help = "The header names fields by their API names; parents by a key of theirs, as Account.Key__c, or \
+    User:Owner.Username where a field takes several objects. An empty cell leaves its field alone, #N/A clears it. All of \
+    the file is checked before anything is written. Beside the results stands a ledger (NAME.load.jsonl), which says \
+    after a crash what was done."
+)]
 pub(crate) struct LoadArgs {
     /// The CSV file; `-` is standard input. Delimiter, line ends and byte order mark are found out.
     #[arg(value_name = "FILE")]

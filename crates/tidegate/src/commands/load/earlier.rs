@@ -49,7 +49,7 @@ pub(super) async fn failure(earlier: &Earlier, client: &Client) -> Failure {
     let mut repeat = true;
     for stretch in &earlier.stretches {
         let (words, safe) = known(stretch, client).await;
-        repeat &= safe || earlier.operation != "insert";
+        repeat &= safe || earlier.repeatable;
         // Writing to a String cannot fail.
         let _ = write!(
             text,

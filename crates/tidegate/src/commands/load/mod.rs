@@ -16,7 +16,7 @@ use tidegate_sync::load::{
     LoadError, LoadOperation, LoadOptions, Names, Prepared, Source, Transport, encoding_named, prepare,
 };
 
-use super::{interruption, print_json};
+use super::{interrupted, interruption, print_json};
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
 use crate::output::{counted, is_watched, say};
@@ -44,7 +44,20 @@ pub(super) async fn run(config: &Config, args: LoadArgs) -> Result<ExitCode, Fai
     let client = config.connect(args.org.org.as_deref()).await?;
     let before = client.requests_made();
     let display = Display::new();
-    let prepared = match prepare(client.clone(), source, options.clone(), display.told()).await {
+    let stop = interruption();
+    let prepared = tokio::select! {
+        () = stop.cancelled() => {
+            display.finish();
+            // Of an input that was still being read nobody needs the half that was.
+            if from_stdin {
+                let _ = std::fs::remove_file(options.copy());
+            }
+            say("stopped; nothing was written");
+            return Ok(interrupted());
+        }
+        prepared = prepare(client.clone(), source, options.clone(), display.told()) => prepared,
+    };
+    let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
             display.finish();
@@ -68,7 +81,7 @@ pub(super) async fn run(config: &Config, args: LoadArgs) -> Result<ExitCode, Fai
     }
     display.begin(prepared.plan().rows);
     let (plan, object) = (prepared.plan(), prepared.object().to_owned());
-    let report = prepared.run(interruption()).await;
+    let report = prepared.run(stop).await;
     display.finish();
     let report = match report {
         Ok(report) => report,

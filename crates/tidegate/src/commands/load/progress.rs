@@ -1,9 +1,10 @@
 //! The progress of a load: a bar for a person at a terminal, lines for a log.
 
+use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tidegate_sync::load::{LoadProgress, Told};
 
 use crate::output::{counted, grouped, is_watched, say, step_around};
@@ -46,7 +47,8 @@ impl Display {
         let mut state = self.lock();
         let now = Instant::now();
         (state.rows, state.total, state.since, state.last_line) = (0, rows, now, now);
-        self.bar(&mut state, "  {bar:30} {human_pos} of {human_len} rows, {per_sec:.0}, {eta} left", rows);
+        // No speed before there is one.
+        self.bar(&mut state, "  {bar:30} {human_pos} of {human_len} rows", rows);
     }
 
     /// Takes the bar away.
@@ -64,9 +66,7 @@ impl Display {
     fn bar(&self, state: &mut State, template: &str, length: u64) {
         let Some(bars) = &self.bars else { return };
         let bar = bars.add(ProgressBar::new(length));
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("━╸ "));
-        }
+        set_style(&bar, template);
         bar.enable_steady_tick(Duration::from_millis(120));
         state.bar = Some(bar);
     }
@@ -101,6 +101,9 @@ impl Display {
         // Rows that are sent again count once.
         state.rows = (state.rows + rows).min(state.total);
         if let Some(bar) = &state.bar {
+            if bar.position() == 0 {
+                set_style(bar, "  {bar:30} {human_pos} of {human_len} rows, {rate}, {eta} left");
+            }
             bar.set_position(state.rows);
             return;
         }
@@ -114,5 +117,15 @@ impl Display {
             format!("{} of {} rows, {:.0} rows/s, {left:.0} s left", grouped(state.rows), grouped(state.total), rate);
         drop(state);
         say(line);
+    }
+}
+
+fn set_style(bar: &ProgressBar, template: &str) {
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        let rate = |state: &ProgressState, out: &mut dyn Write| {
+            // A bar that cannot be drawn is no reason to stop.
+            let _ = write!(out, "{} rows/s", grouped(state.per_sec() as u64));
+        };
+        bar.set_style(style.progress_chars("━╸ ").with_key("rate", rate));
     }
 }
