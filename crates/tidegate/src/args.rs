@@ -41,6 +41,10 @@ pub(crate) enum Command {
     Describe(DescribeArgs),
     /// Show the org's limits and what is left of them.
     Limits(LimitsArgs),
+    /// Show events as they come: changes of records, platform events, PushTopics.
+    Watch(Box<crate::commands::WatchArgs>),
+    /// Publish platform events.
+    Publish(crate::commands::PublishArgs),
     /// Check SOQL text without an org.
     Lint(LintArgs),
 }

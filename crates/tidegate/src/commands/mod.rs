@@ -5,13 +5,17 @@ mod describe;
 mod emulator;
 mod limits;
 mod lint;
+mod publish;
 mod query;
 mod replica;
 mod status;
 mod sync;
 mod verify;
+mod watch;
 
 pub(crate) use emulator::args as emulator_args;
+pub(crate) use publish::PublishArgs;
+pub(crate) use watch::WatchArgs;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,6 +40,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Query(args) => query::run(&config()?, args).await,
         Command::Describe(args) => describe::run(&config()?, args).await,
         Command::Limits(args) => limits::run(&config()?, args).await,
+        Command::Watch(args) => watch::run(&config()?, *args).await,
+        Command::Publish(args) => publish::run(&config()?, args).await,
         Command::Lint(args) => lint::run(args),
     }
 }
