@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value as Json};
 
@@ -32,7 +32,7 @@ pub(super) struct Given {
 
 impl Input {
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        let standard = path == PathBuf::from("-");
+        let standard = path == Path::new("-");
         let name = if standard { "standard input".to_owned() } else { path.display().to_string() };
         let reading = |error: io::Error| Failure::usage(format!("cannot read {name}")).with_cause(&error);
         let mut reader: Box<dyn BufRead + Send> = if standard {
