@@ -59,6 +59,10 @@ pub(crate) enum Command {
     Describe(DescribeArgs),
     /// Show the org's limits and what is left of them.
     Limits(crate::commands::LimitsArgs),
+    /// Show events as they come: changes of records, platform events, PushTopics.
+    Watch(Box<crate::commands::WatchArgs>),
+    /// Publish platform events.
+    Publish(crate::commands::PublishArgs),
     /// Check SOQL: syntax, an API's rules, and with an org its fields and indexes.
     Lint(LintArgs),
     /// Print a completion script for a shell.

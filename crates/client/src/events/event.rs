@@ -381,3 +381,114 @@ fn inner(value: &Value) -> &Value {
         value => value,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::avro::tests::{UPDATE, WIDGET, bytes};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn raw(payload: Vec<u8>) -> RawEvent {
+        RawEvent { id: "u".into(), schema_id: "s".into(), payload, replay_id: vec![0, 9] }
+    }
+
+    fn cometd(data: &Json) -> Event {
+        let data: Box<RawValue> = serde_json::from_str(&data.to_string()).unwrap();
+        Event::from_cometd("/data/Widget__ChangeEvent", &data)
+    }
+
+    /// The reference's worked example, as both transports write it.
+    #[test]
+    fn one_event_by_both() {
+        let schema = EventSchema::parse(WIDGET).unwrap();
+        let mut pubsub = Event::from_avro("/data/Widget__ChangeEvent", raw(bytes(UPDATE)), Ok(&schema));
+        let mut other = cometd(&serde_json::json!({ "schema": "s", "event": { "replayId": 9 }, "payload": {
+            "ChangeEventHeader": { "entityName": "Widget__c", "recordIds": ["a0X000000000001AAA"], "changeType": "UPDATE",
+                "changeOrigin": "", "transactionKey": "0000aaaa-0000-0000-0000-00000000000b", "sequenceNumber": 1,
+                "commitTimestamp": 1_767_225_600_000_i64, "commitNumber": 1_767_225_600_123_456_789_i64,
+                "commitUser": "005000000000001AAA", "changedFields":
+                    ["LastModifiedDate", "Status__c", "Amount__c", "Depot__c.Latitude", "Depot__c.Longitude"] },
+            "LastModifiedDate": 1_767_225_600_000_i64, "Status__c": "Open", "Depot__c": { "Latitude": 1.5, "Longitude": -2.0 } } }));
+        assert_eq!(other.position, Some(Position::cometd(9)));
+        (pubsub.position, other.position) = (None, None);
+        (pubsub.raw, other.raw) = (Bytes::new(), Bytes::new());
+        // This schema has no docs, so that the date stays a number.
+        assert_eq!(pubsub, other);
+        assert_eq!(pubsub.change().unwrap().nulled_fields, ["Amount__c"]);
+        assert_eq!(pubsub.field("Depot__c.Longitude").unwrap().to_string(), "-2.0");
+    }
+
+    #[test]
+    fn a_body_that_is_cut_is_a_gap_and_a_header_that_is_cut_cannot_be_read() {
+        let schema = EventSchema::parse(WIDGET).unwrap();
+        let whole = bytes(UPDATE);
+        for length in 0..whole.len() {
+            let event = Event::from_avro("/data/W", raw(whole[..length].to_vec()), Ok(&schema));
+            match &event.kind {
+                EventKind::Gap(header) => assert_eq!(header.record_ids, ["a0X000000000001AAA"]),
+                EventKind::Undecodable { .. } => assert!(length < 150),
+                other => panic!("{length}: {other:?}"),
+            }
+            assert!(event.position.is_some(), "it can be passed by");
+        }
+    }
+
+    #[test]
+    fn keys() {
+        let schema = EventSchema::parse(WIDGET).unwrap();
+        let one = Event::from_avro("/data/W", raw(bytes(UPDATE)), Ok(&schema));
+        let again = Event { position: Some(Position::pubsub([7])), ..one.clone() };
+        assert_eq!(one.key(), again.key());
+        assert_eq!(
+            cometd(&serde_json::json!({ "event": { "replayId": 9 }, "payload": "x" })).key().unwrap(),
+            "/data/Widget__ChangeEvent|cometd:9"
+        );
+        assert_eq!(cometd(&serde_json::json!({ "payload": "x" })).key(), None);
+    }
+
+    fn any_json() -> impl Strategy<Value = Json> {
+        let leaf = prop_oneof![
+            Just(Json::Null),
+            any::<bool>().prop_map(Json::from),
+            any::<i64>().prop_map(Json::from),
+            "[a-zA-Z.*]{0,12}".prop_map(Json::from),
+        ];
+        let name = prop_oneof![
+            Just("payload"),
+            Just("event"),
+            Just("replayId"),
+            Just("schema"),
+            Just("sobject"),
+            Just("ChangeEventHeader"),
+            Just("entityName"),
+            Just("recordIds"),
+            Just("changeType"),
+            Just("changedFields"),
+            Just("A"),
+            Just("diff"),
+        ];
+        leaf.prop_recursive(5, 60, 8, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..5).prop_map(Json::from),
+                proptest::collection::vec((name.clone(), inner), 0..8)
+                    .prop_map(|members| Json::Object(members.into_iter().map(|(n, v)| (n.to_owned(), v)).collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_datum_does_no_harm(payload: Vec<u8>, at in 0usize..170, with: u8) {
+            let schema = EventSchema::parse(WIDGET).unwrap();
+            let _ = Event::from_avro("/data/W", raw(payload), Ok(&schema)).key();
+            let mut bent = bytes(UPDATE);
+            bent[at] = with;
+            let _ = Event::from_avro("/data/W", raw(bent), Ok(&schema)).key();
+        }
+
+        #[test]
+        fn any_data_does_no_harm(data in any_json()) {
+            let _ = cometd(&data).key();
+        }
+    }
+}

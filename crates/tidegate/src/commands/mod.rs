@@ -14,6 +14,7 @@ pub(crate) mod login;
 pub(crate) mod man;
 mod metadata;
 pub(crate) mod orgs;
+mod publish;
 mod query;
 mod record;
 mod replica;
@@ -21,6 +22,7 @@ mod status;
 mod sync;
 pub(crate) mod undelete;
 mod verify;
+mod watch;
 
 pub(crate) use api::ApiArgs;
 pub(crate) use describe::DescribeArgs;
@@ -30,6 +32,8 @@ pub(crate) use lint::LintArgs;
 pub(crate) use load::LoadArgs;
 pub(crate) use metadata::args as metadata_args;
 pub(crate) use record::{CreateArgs, DeleteArgs, GetArgs, UpdateArgs, UpsertArgs};
+pub(crate) use publish::PublishArgs;
+pub(crate) use watch::WatchArgs;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,6 +74,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Undelete(args) => undelete::undelete(&config()?, args).await,
         Command::Merge(args) => undelete::merge(&config()?, args).await,
         Command::Load(args) => load::run(&config()?, *args).await,
+        Command::Watch(args) => watch::run(&config()?, *args).await,
+        Command::Publish(args) => publish::run(&config()?, args).await,
     }
 }
 

@@ -159,6 +159,10 @@ impl Bench {
             (r"\d+\.\d+ s\b", "[N] s"),
             (r"\d+ bytes", "[N] bytes"),
             (r"\d+ API calls", "[N] API calls"),
+            (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "[UUID]"),
+            (r"\b(cometd|pubsub):[0-9a-f]+", "$1:[POSITION]"),
+            (r#""schema":"[\w-]{22}""#, r#""schema":"[SCHEMA]""#),
+            (r#""commitTimestamp":\d+,"commitNumber":\d+"#, r#""commitTimestamp":[N],"commitNumber":[N]"#),
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
         ] {
             text = Regex::new(pattern).unwrap().replace_all(&text, with).into_owned();

@@ -62,6 +62,11 @@ mod transcripts {
     }
 
     #[test]
+    fn events() {
+        check_alone("events.txt");
+    }
+
+    #[test]
     fn destinations() {
         check("destinations.txt");
     }
