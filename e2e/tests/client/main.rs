@@ -2,4 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 mod basics;
+mod metadata;
+mod soap;
 mod support;

@@ -128,7 +128,8 @@ fn components_are_told_apart_by_name() {
     assert!(found[0].is_none());
     let object = found[1].as_ref().unwrap();
     assert_eq!((object.full_name.as_str(), &object.body["label"]), ("A__c", &json!("A")));
-    assert!(object.to_xml().unwrap().contains("<fields><fullName>F__c</fullName></fields>"), "{object:?}");
+    let xml = object.to_xml().unwrap();
+    assert!(xml.contains("    <fields>\n        <fullName>F__c</fullName>\n    </fields>\n"), "{xml}");
     let found = answer(
         read,
         "<readMetadataResponse><result><records><fullName>A__c</fullName></records></result></readMetadataResponse>",
@@ -148,6 +149,7 @@ fn files_of_components_have_their_namespaces() {
     assert_eq!(
         record.to_xml().unwrap(),
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<CustomMetadata xmlns=\"http://soap.sforce.com/2006/04/metadata\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\">\
-         <label>B</label><values><field>F__c</field><value xsi:type=\"xsd:double\">1.0</value></values><values><field>G__c</field><value xsi:nil=\"true\"/></values></CustomMetadata>\n"
+         \n    <label>B</label>\n    <values>\n        <field>F__c</field>\n        <value xsi:type=\"xsd:double\">1.0</value>\n    </values>\n    \
+         <values>\n        <field>G__c</field>\n        <value xsi:nil=\"true\"/>\n    </values>\n</CustomMetadata>\n"
     );
 }

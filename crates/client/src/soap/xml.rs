@@ -229,9 +229,39 @@ fn resolve(reference: &quick_xml::events::BytesRef<'_>) -> Option<Cow<'static, s
 pub struct Xml {
     out: String,
     problem: Option<String>,
+    /// How deep we are, where each element stands on a line of its own.
+    depth: Option<usize>,
+    /// Whether the element that was written last stands in the one that is open.
+    nested: bool,
 }
 
 impl Xml {
+    /// Each element on a line of its own, four blanks deeper than what holds it, as in the files of packages.
+    pub(crate) fn pretty() -> Xml {
+        Xml { depth: Some(0), ..Xml::default() }
+    }
+
+    /// The root element with its attributes, which are written as they are.
+    pub(crate) fn root(&mut self, name: &str, attributes: &str, inside: impl FnOnce(&mut Xml)) {
+        self.check_name(name);
+        self.out.extend(["<", name, attributes, ">"]);
+        self.deeper();
+        inside(self);
+        self.end(name);
+    }
+
+    fn line(&mut self) {
+        if let Some(depth) = self.depth {
+            self.out.push('\n');
+            self.out.extend(std::iter::repeat_n("    ", depth));
+        }
+    }
+
+    fn deeper(&mut self) {
+        self.depth = self.depth.map(|depth| depth + 1);
+        self.nested = false;
+    }
+
     pub(crate) fn raw(&mut self, xml: &str) {
         self.out.push_str(xml);
     }
@@ -288,6 +318,8 @@ impl Xml {
     /// `<name xsi:nil="true"/>`.
     pub fn nil(&mut self, name: &str) {
         self.check_name(name);
+        self.line();
+        self.nested = true;
         self.out.extend(["<", name, " xsi:nil=\"true\"/>"]);
     }
 
@@ -344,15 +376,22 @@ impl Xml {
 
     fn open(&mut self, name: &str, kind: Option<&str>) {
         self.check_name(name);
+        self.line();
         self.out.extend(["<", name]);
         if let Some(kind) = kind {
             self.check_name(kind);
             self.out.extend([" xsi:type=\"", kind, "\""]);
         }
         self.out.push('>');
+        self.deeper();
     }
 
     fn end(&mut self, name: &str) {
+        self.depth = self.depth.map(|depth| depth.saturating_sub(1));
+        if self.nested {
+            self.line();
+        }
+        self.nested = true;
         self.out.extend(["</", name, ">"]);
     }
 

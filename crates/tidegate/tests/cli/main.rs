@@ -43,6 +43,11 @@ mod transcripts {
     }
 
     #[test]
+    fn metadata() {
+        check_alone("metadata.txt");
+    }
+
+    #[test]
     fn replication() {
         check("replication.txt");
     }
