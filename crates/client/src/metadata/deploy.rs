@@ -226,7 +226,7 @@ impl Call for CancelDeploy {
     }
 }
 
-/// `POST /metadata/deployRequest/{id of a validation}`: deploys what a validation with tests has found good within the
+/// `POST /metadata/deployRequest` with a validation's id: deploys what a validation with tests has found good within the
 /// last ten days, without running the tests again. The answer is a new deployment's id.
 #[derive(Clone, Debug)]
 pub struct DeployValidated {
@@ -242,7 +242,8 @@ impl Call for DeployValidated {
     }
 
     fn request(&self, api: ApiVersion) -> Result<http::Request<Bytes>, Error> {
-        let path = format!("{}/metadata/deployRequest/{}", api.base_path(), escape(&self.validation));
+        // The guide also shows the id in the path; the body alone is what Salesforce's own tools send.
+        let path = format!("{}/metadata/deployRequest", api.base_path());
         with_json(Method::POST, path, &serde_json::json!({ "validatedDeployRequestId": self.validation }))
     }
 

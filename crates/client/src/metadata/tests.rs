@@ -28,13 +28,13 @@ fn operations_are_as_documented() {
     let field = MetadataComponent::new(
         "CustomField",
         "Account.Legacy_Id__c",
-        json!({"fullName": "ignored", "externalId": true, "label": "Legacy", "length": 40, "valueSet": {"restricted": true, "value": [{"fullName": "a"}, {"fullName": "b"}]}}),
+        json!({"fullName": "ignored", "externalId": true, "label": "Legacy", "length": 40, "summaryFilterItems": [{"field": "a", "operation": "equals"}, {"field": "b", "operation": "equals"}]}),
     )
     .unwrap();
     assert_eq!(
         inside(WriteMetadata { write: ComponentWrite::Create, components: vec![field] }),
         "<createMetadata><metadata xsi:type=\"CustomField\"><fullName>Account.Legacy_Id__c</fullName><externalId>true</externalId><label>Legacy</label>\
-         <length>40</length><valueSet><restricted>true</restricted><value><fullName>a</fullName></value><value><fullName>b</fullName></value></valueSet></metadata></createMetadata>"
+         <length>40</length><summaryFilterItems><field>a</field><operation>equals</operation></summaryFilterItems><summaryFilterItems><field>b</field><operation>equals</operation></summaryFilterItems></metadata></createMetadata>"
     );
     assert_eq!(
         inside(ReadMetadata { kind: "CustomObject".into(), full_names: vec!["A__c".into()] }),
@@ -99,6 +99,7 @@ fn rest_deploys_are_as_documented() {
     );
     assert_eq!(cancel.body().as_ref(), br#"{"deployResult":{"status":"Canceling"}}"#);
     let quick = DeployValidated { validation: "0Af".into() }.request(V66).unwrap();
+    assert_eq!(quick.uri().path(), "/services/data/v66.0/metadata/deployRequest");
     assert_eq!(quick.body().as_ref(), br#"{"validatedDeployRequestId":"0Af"}"#);
 }
 

@@ -289,6 +289,14 @@ impl Xml {
         }
     }
 
+    /// As [`Xml::leaf`], nil where there is nothing: for members that have to be there.
+    pub fn nillable(&mut self, name: &str, text: Option<&str>) {
+        match text {
+            Some(text) => self.leaf(name, text),
+            None => self.nil(name),
+        }
+    }
+
     /// `<name>true</name>`.
     pub fn flag(&mut self, name: &str, flag: bool) {
         self.leaf(name, if flag { "true" } else { "false" });

@@ -10,14 +10,26 @@ use tidegate_client::metadata::{
     DeployOptions, DeployResult, DeployState, Metadata, Package, RetrieveStatus, TestLevel,
 };
 
-use super::args::{CancelArgs, DeployArgs, StatusArgs};
+use super::args::{CancelArgs, DeployArgs, StatusArgs, Tests};
 use crate::commands::{interrupted, interruption, print_json, writing};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::output::{self, counted, program, say};
 
 pub(super) async fn deploy(config: &Config, args: DeployArgs) -> Result<ExitCode, Failure> {
-    // What is wrong with the package is found before anybody signs in.
+    // What is wrong is found before anybody signs in.
+    match args.test_level {
+        Some(Tests::Specified) if args.tests.is_empty() => {
+            return Err(
+                Failure::usage("--test-level specified needs the classes").hint("name them: --tests FooTest,BarTest")
+            );
+        }
+        Some(level) if level != Tests::Specified && !args.tests.is_empty() => {
+            return Err(Failure::usage("--tests names classes, and this --test-level runs others")
+                .hint("leave --test-level out"));
+        }
+        _ => {}
+    }
     let package = match &args.package {
         Some(path) => Some(Package::read(path)?),
         None => None,
@@ -62,7 +74,7 @@ pub(super) async fn deploy(config: &Config, args: DeployArgs) -> Result<ExitCode
 fn options(args: &DeployArgs, package: &Package) -> DeployOptions {
     let test_level = match args.test_level {
         None if !args.tests.is_empty() => Some(TestLevel::RunSpecifiedTests),
-        level => level.map(super::args::Tests::level),
+        level => level.map(Tests::level),
     };
     DeployOptions {
         check_only: args.check_only,
