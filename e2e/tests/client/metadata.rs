@@ -6,12 +6,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tidegate_client::bulk::Wait;
 use tidegate_client::metadata::{
-    ComponentWrite, DeployOptions, DeployState, Manifest, MetadataComponent, Package, PackageBuilder, SoapDeployStatus,
-    unpack,
+    ComponentWrite, DeployOptions, DeployState, Manifest, MetadataComponent, Package, PackageBuilder, SoapCancelDeploy,
+    SoapDeployStatus, unpack,
 };
 use tidegate_client::{Create, Error};
+use tidegate_emulator::server::Config;
+use tidegate_emulator::settings::Settings;
 
-use crate::support::world;
+use crate::support::{world, world_of};
 
 const WAIT: Wait =
     Wait { first: Duration::from_millis(50), cap: Duration::from_millis(500), deadline: Duration::from_secs(60) };
@@ -153,7 +155,13 @@ async fn deployments() {
     // A start whose answer is lost is not made twice.
     let lose = json!({"match": {"path": "/metadata/deployRequest"}, "action": {"lose_answer": true}});
     world.control("faults", lose).await;
+    let before = metadata.recent_deployments(50).await.unwrap();
     assert!(matches!(metadata.deploy(&good, &DeployOptions::default()).await, Err(Error::Transport { .. })));
+    // The list of the latest tells that it was, and where to wait for it.
+    let after = metadata.recent_deployments(50).await.unwrap();
+    assert_eq!(after.len(), before.len() + 1);
+    assert!(metadata.wait_for_deploy(&after[0].id, WAIT, |_| ()).await.unwrap().success, "{after:?}");
+    assert!(before.iter().any(|deployment| deployment.check_only));
 
     let error = metadata.deploy_status("0Afxx0000000000AAA").await.unwrap_err();
     assert!(matches!(error, Error::Api { .. }), "{error:?}");
@@ -195,4 +203,41 @@ async fn there_and_back() {
     assert_eq!(described.label, "Box");
     world.emulator.stop().await.unwrap();
     other.emulator.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waiting_cancelling_and_deploying_what_was_validated() {
+    let settings = Settings { deploy_delay_ms: 3_600_000, ..Settings::default() };
+    let world = world_of(Config { settings, ..Config::default() }, |_| ()).await;
+    let metadata = world.org.metadata();
+    let good = package("Box__c", GOOD);
+    let check = DeployOptions { check_only: true, ..DeployOptions::default() };
+    let short = Wait { deadline: Duration::from_millis(200), ..WAIT };
+
+    // The time is over before the deployment is; waiting again with its id goes on.
+    let validation = metadata.deploy(&good, &check).await.unwrap();
+    let error = metadata.wait_for_deploy(&validation, short, |_| ()).await.unwrap_err();
+    assert!(matches!(&error, Error::JobDeadline { id, .. } if *id == validation), "{error:?}");
+    assert!(error.is_retryable() && error.to_string().contains("Pending"), "{error}");
+    world.control("clock", json!({"advance_ms": 3_600_001})).await;
+    assert!(metadata.wait_for_deploy(&validation, WAIT, |_| ()).await.unwrap().success);
+
+    // One that is cancelled does nothing.
+    let id = metadata.deploy(&good, &DeployOptions::default()).await.unwrap();
+    metadata.cancel_deploy(&id).await.unwrap();
+    world.control("clock", json!({"advance_ms": 3_600_001})).await;
+    let result = metadata.wait_for_deploy(&id, WAIT, |_| ()).await.unwrap();
+    assert_eq!((result.status, result.success), (DeployState::Canceled, false));
+    assert!(world.org.describe("Box__c").await.is_err());
+
+    // What was validated is deployed under an id of its own, by either door.
+    let quick = metadata.deploy_validated(&validation).await.unwrap();
+    assert_ne!(quick, validation);
+    world.control("clock", json!({"advance_ms": 3_600_001})).await;
+    let result = metadata.wait_for_deploy(&quick, WAIT, |_| ()).await.unwrap();
+    assert!(result.success && !result.check_only, "{result:?}");
+    assert_eq!(world.org.describe("Box__c").await.unwrap().name, "Box__c");
+    let cancelled = metadata.send(&SoapCancelDeploy { id: quick }).await;
+    assert!(cancelled.is_err() || cancelled.unwrap(), "it has ended");
+    world.emulator.stop().await.unwrap();
 }

@@ -6,9 +6,9 @@ use tidegate_client::soap::{
     ConvertLeads, Endpoint, GetDeleted, GetUpdated, LeadConvert, Operation, RawOperation, Retrieve, Save, Search,
     SoapHeaders, SoapRecord, SoapValue, Window, Write, describe_sobjects,
 };
-use tidegate_client::{Create, Error};
+use tidegate_client::{Client, Create, Credentials, Error, OrgLogin};
 
-use crate::support::{World, world};
+use crate::support::{World, client_config, world};
 
 async fn ids(world: &World, soql: &str) -> Vec<String> {
     let records: Vec<_> = world.org.query(soql).try_collect().await.unwrap();
@@ -141,7 +141,10 @@ async fn writes() {
     assert!(soap.delete(&[account.clone(), contact.clone()]).await.unwrap().iter().all(|r| r.success));
     let results = soap.undelete(&[account.clone(), contact.clone(), "001000000000000AAA".into()]).await.unwrap();
     assert_eq!(results.iter().map(|r| r.success).collect::<Vec<_>>(), [true, true, false]);
-    assert_eq!(ids(&world, &format!("SELECT Id FROM Account WHERE Id = '{account}'")).await, [account.clone()]);
+    assert_eq!(
+        ids(&world, &format!("SELECT Id FROM Account WHERE Id = '{account}'")).await,
+        *std::slice::from_ref(&account)
+    );
     soap.delete(std::slice::from_ref(&contact)).await.unwrap();
     assert!(soap.empty_recycle_bin(std::slice::from_ref(&contact)).await.unwrap()[0].success);
     assert!(!soap.undelete(std::slice::from_ref(&contact)).await.unwrap()[0].success);
@@ -216,6 +219,7 @@ async fn merge_and_convert() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_end_and_answers_are_lost() {
     let world = world(60).await;
+    let dir = tempfile::tempdir().unwrap();
     let org = &world.org;
     let soap = org.soap();
     let accounts = || async { org.query_page("SELECT COUNT() FROM Account").await.unwrap().total_size };
@@ -251,10 +255,29 @@ async fn sessions_end_and_answers_are_lost() {
     world.control("faults", busy).await;
     soap.server_timestamp().await.unwrap();
 
+    // Refusals come as faults, and are told by their codes.
+    let limit = json!({"match": {"path": "/services/Soap"}, "action": {"refuse": "daily_limit"}});
+    world.control("faults", limit).await;
+    let error = soap.server_timestamp().await.unwrap_err();
+    assert!(error.has_code("REQUEST_LIMIT_EXCEEDED") && !error.is_retryable(), "{error:?}");
+    assert!(error.hint().unwrap().contains("24 hours"));
+    let busy = json!({"match": {"path": "/services/Soap"}, "action": {"refuse": "server_unavailable"}});
+    world.control("faults", busy).await;
+    soap.server_timestamp().await.unwrap();
+
     // Cut bodies are lost answers.
     let cut = json!({"match": {"path": "/services/Soap"}, "action": {"cut_after_bytes": 200}});
     world.control("faults", cut).await;
     assert!(!soap.user_info().await.unwrap().user_id.is_empty());
+
+    // A token that SOAP cannot take is said to be one before it is sent, and is not printed.
+    let mut config = client_config(&world.emulator, dir.path());
+    let token = "eyJhbGciOiJSUzI1NiJ9.hush.hush";
+    config.login = OrgLogin::new(world.emulator.tls_url(), Credentials::AccessToken { token: token.into() }).unwrap();
+    let other = Client::connect(config).await.unwrap();
+    let error = other.soap().server_timestamp().await.unwrap_err();
+    assert!(matches!(error, Error::Config { .. }) && error.hint().unwrap().contains("JWT"), "{error:?}");
+    assert!(!format!("{error:?} {other:?}").contains("hush"));
 
     // REST and SOAP see one org.
     let saved = org.send(&Create { object: "Account".into(), fields: json!({"Name": "R"}) }).await.unwrap();

@@ -1,7 +1,5 @@
 //! Approvals, mail, duplicates, and the descriptions of pages that only SOAP gives for several types at once.
 
-use base64::Engine;
-
 use super::{
     data::{RECORDS_PER_CALL, at_most},
     envelope::Endpoint,
@@ -223,7 +221,7 @@ impl Operation for SendEmail {
                 xml.leaf("charset", "UTF-8");
                 for (name, content_type, content) in &mail.attachments {
                     xml.node("fileAttachments", |xml| {
-                        xml.leaf("body", &base64::engine::general_purpose::STANDARD.encode(content));
+                        xml.base64("body", content);
                         xml.optional("contentType", content_type.as_deref());
                         xml.leaf("fileName", name);
                     });

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use base64::Engine;
 use quick_xml::{
     Reader,
     events::{BytesStart, Event},
@@ -287,6 +288,15 @@ impl Xml {
         if let Some(text) = text {
             self.leaf(name, text);
         }
+    }
+
+    /// `<name>` with bytes as base64, written in place: packages are large.
+    pub(crate) fn base64(&mut self, name: &str, bytes: &[u8]) {
+        self.start(name);
+        // What follows is small.
+        self.out.reserve(bytes.len().div_ceil(3) * 4 + 1024);
+        base64::engine::general_purpose::STANDARD.encode_string(bytes, &mut self.out);
+        self.end(name);
     }
 
     /// As [`Xml::leaf`], nil where there is nothing: for members that have to be there.

@@ -240,8 +240,9 @@ fn print_messages(result: &DeployResult) -> Result<(), Failure> {
 pub(super) async fn status(config: &Config, args: StatusArgs) -> Result<ExitCode, Failure> {
     let client = config.connect(args.org.org.as_deref()).await?;
     let metadata = client.metadata();
-    if args.id.starts_with("09S") {
-        let result = client.send(&RetrieveStatus { id: args.id.clone(), zip: false }).await?;
+    let Some(id) = args.id else { return latest(&metadata, args.json).await };
+    if id.starts_with("09S") {
+        let result = client.send(&RetrieveStatus { id, zip: false }).await?;
         if args.json {
             let messages: Vec<_> =
                 result.messages.iter().map(|(file, problem)| json!({"fileName": file, "problem": problem})).collect();
@@ -255,12 +256,12 @@ pub(super) async fn status(config: &Config, args: StatusArgs) -> Result<ExitCode
         return Ok(if result.done && !result.success { ExitCode::FAILURE } else { ExitCode::SUCCESS });
     }
     let result = match args.wait {
-        Some(deadline) => match follow(&metadata, &args.id, deadline).await? {
+        Some(deadline) => match follow(&metadata, &id, deadline).await? {
             Some(result) => result,
             None => return Ok(interrupted()),
         },
         None => {
-            let result = metadata.deploy_status(&args.id).await?;
+            let result = metadata.deploy_status(&id).await?;
             if !args.json {
                 say(progress(&result));
             }
@@ -268,6 +269,34 @@ pub(super) async fn status(config: &Config, args: StatusArgs) -> Result<ExitCode
         }
     };
     report(&result, args.json)
+}
+
+/// The latest deployments of the org, whoever started them.
+async fn latest(metadata: &Metadata, json: bool) -> Result<ExitCode, Failure> {
+    let deployments = metadata.recent_deployments(20).await?;
+    if json {
+        print_json(&deployments)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if deployments.is_empty() {
+        say("there are none");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = output::table(["ID", "STATUS", "COMPONENTS", "FAILED", "FAILED TESTS", "STARTED", ""]);
+    for deployment in &deployments {
+        let started = deployment.created_date.map(|date| date.strftime("%Y-%m-%d %H:%M:%S").to_string());
+        table.add_row([
+            deployment.id.clone(),
+            deployment.status.to_string(),
+            format!("{} of {}", deployment.number_components_deployed, deployment.number_components_total),
+            deployment.number_component_errors.to_string(),
+            deployment.number_test_errors.to_string(),
+            started.unwrap_or_default(),
+            if deployment.check_only { "validation".to_owned() } else { String::new() },
+        ]);
+    }
+    output::print(output::table_text(&table)).map_err(writing)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 pub(super) async fn cancel(config: &Config, args: CancelArgs) -> Result<ExitCode, Failure> {
