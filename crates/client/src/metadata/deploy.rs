@@ -309,7 +309,7 @@ impl Call for RecentDeployments {
     fn request(&self, api: ApiVersion) -> Result<http::Request<Bytes>, Error> {
         let soql = format!(
             "SELECT Id, Status, CheckOnly, CreatedDate, CompletedDate, NumberComponentErrors, NumberComponentsDeployed, \
-             NumberComponentsTotal, NumberTestErrors, ErrorMessage FROM DeployRequest ORDER BY CreatedDate DESC LIMIT {}",
+             NumberComponentsTotal, NumberTestErrors, ErrorMessage FROM DeployRequest ORDER BY CreatedDate DESC, Id DESC LIMIT {}",
             self.limit
         );
         get(format!("{}/tooling/query?q={}", api.base_path(), escape(&soql)))

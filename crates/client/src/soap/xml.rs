@@ -224,7 +224,7 @@ fn resolve(reference: &quick_xml::events::BytesRef<'_>) -> Option<Cow<'static, s
     quick_xml::escape::resolve_xml_entity(reference).map(Cow::Borrowed)
 }
 
-/// Writes elements. The first thing that XML cannot carry is kept, and told by [`Xml::finish`], so that the writing
+/// Writes elements. The first thing that XML cannot carry is kept, and told when the request is made, so that the writing
 /// itself reads as what is written.
 #[derive(Debug, Default)]
 pub struct Xml {

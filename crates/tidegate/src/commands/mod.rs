@@ -6,6 +6,7 @@ mod describe;
 mod emulator;
 mod limits;
 mod lint;
+pub(crate) mod merge;
 mod metadata;
 mod query;
 mod replica;
@@ -42,8 +43,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Limits(args) => limits::run(&config()?, args).await,
         Command::Lint(args) => lint::run(args),
         Command::Metadata(command) => metadata::run(&config()?, command).await,
-        Command::Undelete(args) => undelete::undelete(&config()?, args).await,
-        Command::Merge(args) => undelete::merge(&config()?, args).await,
+        Command::Undelete(args) => undelete::run(&config()?, args).await,
+        Command::Merge(args) => merge::run(&config()?, args).await,
     }
 }
 

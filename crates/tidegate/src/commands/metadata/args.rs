@@ -198,6 +198,10 @@ pub(crate) struct DeleteArgs {
     pub(crate) names: Vec<String>,
     #[command(flatten)]
     pub(crate) org: OrgArg,
+    /// Delete by a deployment, all or nothing: for types that cannot be deleted at once, such as
+    /// PlatformEventChannelMember.
+    #[arg(long)]
+    pub(crate) deploy: bool,
     /// Do not ask.
     #[arg(short, long)]
     pub(crate) yes: bool,

@@ -4,13 +4,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::json;
-use tidegate_client::Error;
 use tidegate_client::bulk::Wait;
 use tidegate_client::metadata::{
-    DeployOptions, DeployResult, DeployState, Metadata, Package, RetrieveStatus, TestLevel,
+    DeployOptions, DeployResult, DeployState, Manifest, Metadata, Package, RetrieveStatus, TestLevel,
 };
+use tidegate_client::{Client, Error};
 
-use super::args::{CancelArgs, DeployArgs, StatusArgs, Tests};
+use super::args::{CancelArgs, DeleteArgs, DeployArgs, StatusArgs, Tests};
 use crate::commands::{interrupted, interruption, print_json, writing};
 use crate::config::Config;
 use crate::failure::Failure;
@@ -86,6 +86,20 @@ fn options(args: &DeployArgs, package: &Package) -> DeployOptions {
         single_package: package.is_single(),
         ..DeployOptions::default()
     }
+}
+
+/// `metadata delete --deploy`.
+pub(super) async fn delete(client: &Client, args: &DeleteArgs) -> Result<ExitCode, Failure> {
+    let mut manifest = Manifest::new(client.api_version());
+    for name in &args.names {
+        manifest.add(&args.kind, name);
+    }
+    let package = Package::of_deletions(&manifest, client.api_version())?;
+    let metadata = client.metadata();
+    let id = metadata.deploy(&package, &DeployOptions::default()).await.map_err(lost_start)?;
+    say(format!("deployment {id}"));
+    let Some(result) = follow(&metadata, &id, Duration::from_secs(3600)).await? else { return Ok(interrupted()) };
+    report(&result, args.json)
 }
 
 /// A start whose answer was lost may have happened.
