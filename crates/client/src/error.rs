@@ -510,6 +510,12 @@ fn api_hint(status: u16, errors: &[ApiError]) -> Option<String> {
         Refusal::Final if code("API_DISABLED_FOR_ORG") || code("API_CURRENTLY_DISABLED") => {
             "switch on API Enabled in the user's profile or permission set"
         }
+        Refusal::Final if code("INSUFFICIENT_ACCESS") && errors.iter().any(|e| e.message.contains("Metadata API")) => {
+            "grant the user \"Modify Metadata Through Metadata API Functions\" in a permission set"
+        }
+        Refusal::Final if code("UNSUPPORTED_API_VERSION") => {
+            "the org does not offer this API version; leave the version out, so that one is chosen that both sides know"
+        }
         Refusal::Final if code("STORAGE_LIMIT_EXCEEDED") => "the org's storage is full",
         Refusal::Final if status == 414 || status == 431 => "the request's URL or headers are too long",
         Refusal::Final if status == 409 => "a job must be read with the API version it was created with",

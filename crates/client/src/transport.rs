@@ -34,6 +34,9 @@ const ANSWER_BYTES_MAX: usize = 256 << 20;
 /// As much of a refusal's body as is read.
 const REFUSAL_BYTES_MAX: usize = 1 << 20;
 
+/// The slowest upload, in bytes a second, that a large body is given time for besides the time for the answer.
+const UPLOAD_PACE: u64 = 64 << 10;
+
 const CALL_OPTIONS: HeaderName = HeaderName::from_static("sforce-call-options");
 /// Asking about the org costs a request and is short: it does not wait for a place among the long ones.
 const ORG_KIND_COST: &str = "/services/data/v0/limits";
@@ -245,7 +248,7 @@ impl Transport {
                 .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .header(header::ACCEPT, "application/json")
                 .body(form.expose_secret().to_owned());
-            let outcome = match self.send(WHAT, request).await {
+            let outcome = match self.send(WHAT, request, self.timeouts.answer).await {
                 Ok(response) => self.read(WHAT, response, REFUSAL_BYTES_MAX).await,
                 Err(error) => Err(error),
             };
@@ -407,7 +410,8 @@ impl Transport {
             .admit(&outgoing.method, &outgoing.target, &outgoing.body, &outgoing.what)
             .await
             .inspect_err(|_| turn.give_up = true)?;
-        let response = match self.send(&outgoing.what, request).await {
+        let uploading = Duration::from_secs(outgoing.body.len() as u64 / UPLOAD_PACE);
+        let response = match self.send(&outgoing.what, request, self.timeouts.answer + uploading).await {
             Ok(response) => response,
             Err(error) => {
                 pass.unanswered(!never_sent(&error));
@@ -534,9 +538,14 @@ impl Transport {
     }
 
     /// Sends once and waits for the answer's head.
-    async fn send(&self, what: &str, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Error> {
+    async fn send(
+        &self,
+        what: &str,
+        request: reqwest::RequestBuilder,
+        patience: Duration,
+    ) -> Result<reqwest::Response, Error> {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let response = tokio::time::timeout(self.timeouts.answer, request.send())
+        let response = tokio::time::timeout(patience, request.send())
             .await
             .map_err(|_| timeout(what, LostHow::Timeout))?
             .map_err(|source| lost(what, source))?;

@@ -106,8 +106,9 @@ pub(crate) struct DemoArgs {
 
 pub(crate) use crate::commands::LintArgs;
 pub(crate) use crate::commands::emulator_args::EmulatorCommand;
+pub(crate) use crate::commands::merge::MergeArgs;
 pub(crate) use crate::commands::metadata_args::MetadataCommand;
-pub(crate) use crate::commands::undelete::{MergeArgs, UndeleteArgs};
+pub(crate) use crate::commands::undelete::UndeleteArgs;
 pub(crate) use crate::commands::{ApiArgs, CreateArgs, DeleteArgs, DescribeArgs, GetArgs, UpdateArgs, UpsertArgs};
 
 /// What to replicate, and where to.

@@ -9,4 +9,6 @@ mod check;
 mod events;
 mod query;
 mod rest;
+mod metadata;
+mod soap;
 mod support;

@@ -10,7 +10,7 @@ use std::{
 use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 use super::package::Manifest;
-use crate::error::Error;
+use crate::{error::Error, version::ApiVersion};
 
 /// The most files in a package (Metadata API Developer Guide, limits).
 pub const FILES_MAX: usize = 10_000;
@@ -108,6 +108,18 @@ impl Package {
         }
         within(files, unzipped)?;
         Ok(Package { zip: zip.into(), files, unzipped })
+    }
+
+    /// One that deletes these components: an empty `package.xml` beside a `destructiveChanges.xml`. The way for types that
+    /// `deleteMetadata` does not take, such as `PlatformEventChannelMember`, and for many components of many types at once.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for names that XML cannot carry.
+    pub fn of_deletions(manifest: &Manifest, api: ApiVersion) -> Result<Package, Error> {
+        let mut builder = PackageBuilder::new();
+        builder.add_manifest("package.xml", &Manifest::new(api))?;
+        builder.add_manifest("destructiveChanges.xml", manifest)?;
+        builder.finish()
     }
 
     /// The zip.

@@ -56,17 +56,13 @@ impl MetadataComponent {
     /// # Errors
     /// [`Error::Config`] for names that XML does not have.
     pub fn to_xml(&self) -> Result<String, Error> {
-        let mut xml = Xml::default();
+        let mut xml = Xml::pretty();
         xml.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-        xml.raw("<");
-        let mut inside = Xml::default();
-        inside.node(&self.kind, |xml| xml.json_members(&self.kind, &self.body));
-        let text = inside.finish()?;
-        // The root carries the namespaces.
-        let rest = &text[1 + self.kind.len()..];
-        xml.raw(&self.kind);
-        xml.raw(" xmlns=\"http://soap.sforce.com/2006/04/metadata\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\"");
-        xml.raw(rest);
+        xml.root(
+            &self.kind,
+            " xmlns=\"http://soap.sforce.com/2006/04/metadata\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\"",
+            |xml| xml.json_members(&self.kind, &self.body),
+        );
         xml.raw("\n");
         xml.finish()
     }

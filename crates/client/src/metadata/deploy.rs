@@ -1,12 +1,11 @@
 //! Deploying a package: by REST, which takes the zip as it is, and by SOAP, which takes it as base64; watching,
 //! cancelling, and deploying what was validated before.
 
-use base64::Engine;
 use bytes::Bytes;
 use http::{Method, header};
 use serde::{Deserialize, Serialize};
 
-use super::result::DeployResult;
+use super::result::{DeployResult, DeployState, lenient, moment};
 use crate::{
     call::{Call, decode_json, escape, get, with_json},
     error::Error,
@@ -111,7 +110,7 @@ impl DeployOptions {
 }
 
 /// `POST /metadata/deployRequest`: starts a deployment by REST. Not sent again when the answer was lost: the org may have
-/// it, and would do it twice. The deployment's id is then found in the Tooling object `DeployRequest`.
+/// it, and would do it twice. [`RecentDeployments`] then tells whether there is one.
 #[derive(Clone, Debug)]
 pub struct Deploy {
     /// The package.
@@ -226,7 +225,7 @@ impl Call for CancelDeploy {
     }
 }
 
-/// `POST /metadata/deployRequest/{id of a validation}`: deploys what a validation with tests has found good within the
+/// `POST /metadata/deployRequest` with a validation's id: deploys what a validation with tests has found good within the
 /// last ten days, without running the tests again. The answer is a new deployment's id.
 #[derive(Clone, Debug)]
 pub struct DeployValidated {
@@ -242,13 +241,83 @@ impl Call for DeployValidated {
     }
 
     fn request(&self, api: ApiVersion) -> Result<http::Request<Bytes>, Error> {
-        let path = format!("{}/metadata/deployRequest/{}", api.base_path(), escape(&self.validation));
+        // The guide also shows the id in the path; the body alone is what Salesforce's own tools send.
+        let path = format!("{}/metadata/deployRequest", api.base_path());
         with_json(Method::POST, path, &serde_json::json!({ "validatedDeployRequestId": self.validation }))
     }
 
     fn reply(&self, response: http::Response<Bytes>) -> Result<String, Error> {
         let answer: DeployAnswer = decode_json(&self.what(), response.body())?;
         Ok(answer.id)
+    }
+}
+
+/// `GET /tooling/query` of `DeployRequest`: the org's latest deployments and validations, the newest first. What tells
+/// whether a start whose answer was lost has happened.
+#[derive(Clone, Debug)]
+pub struct RecentDeployments {
+    /// How many at most.
+    pub limit: u16,
+}
+
+/// One of the latest deployments.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all(deserialize = "PascalCase", serialize = "camelCase"))]
+pub struct RecentDeployment {
+    /// Its id.
+    pub id: String,
+    /// How far it is.
+    pub status: DeployState,
+    /// Whether it only validates.
+    #[serde(default)]
+    pub check_only: bool,
+    /// When it was asked for.
+    #[serde(default, deserialize_with = "moment")]
+    pub created_date: Option<jiff::Timestamp>,
+    /// When it ended.
+    #[serde(default, deserialize_with = "moment")]
+    pub completed_date: Option<jiff::Timestamp>,
+    /// Components that failed.
+    #[serde(default, deserialize_with = "lenient")]
+    pub number_component_errors: u64,
+    /// Components done.
+    #[serde(default, deserialize_with = "lenient")]
+    pub number_components_deployed: u64,
+    /// Components in all.
+    #[serde(default, deserialize_with = "lenient")]
+    pub number_components_total: u64,
+    /// Tests that failed.
+    #[serde(default, deserialize_with = "lenient")]
+    pub number_test_errors: u64,
+    /// Why it failed as a whole.
+    #[serde(default)]
+    pub error_message: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RecentAnswer {
+    records: Vec<RecentDeployment>,
+}
+
+impl Call for RecentDeployments {
+    type Reply = Vec<RecentDeployment>;
+
+    fn what(&self) -> String {
+        "listing the latest deployments".into()
+    }
+
+    fn request(&self, api: ApiVersion) -> Result<http::Request<Bytes>, Error> {
+        let soql = format!(
+            "SELECT Id, Status, CheckOnly, CreatedDate, CompletedDate, NumberComponentErrors, NumberComponentsDeployed, \
+             NumberComponentsTotal, NumberTestErrors, ErrorMessage FROM DeployRequest ORDER BY CreatedDate DESC, Id DESC LIMIT {}",
+            self.limit
+        );
+        get(format!("{}/tooling/query?q={}", api.base_path(), escape(&soql)))
+    }
+
+    fn reply(&self, response: http::Response<Bytes>) -> Result<Self::Reply, Error> {
+        let answer: RecentAnswer = decode_json(&self.what(), response.body())?;
+        Ok(answer.records)
     }
 }
 
@@ -280,7 +349,7 @@ impl Operation for SoapDeploy {
         if let Err(error) = self.options.check(api) {
             xml.refuse(error.to_string());
         }
-        xml.leaf("ZipFile", &base64::engine::general_purpose::STANDARD.encode(&self.zip));
+        xml.base64("ZipFile", &self.zip);
         xml.node("DeployOptions", |xml| self.options.write(xml));
     }
 

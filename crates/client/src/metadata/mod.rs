@@ -22,8 +22,8 @@ pub use component::{
     RenameMetadata, WriteMetadata, of_type,
 };
 pub use deploy::{
-    CancelDeploy, Deploy, DeployOptions, DeployStatus, DeployValidated, SoapCancelDeploy, SoapDeploy, SoapDeployStatus,
-    SoapDeployValidated, TestLevel,
+    CancelDeploy, Deploy, DeployOptions, DeployStatus, DeployValidated, RecentDeployment, RecentDeployments,
+    SoapCancelDeploy, SoapDeploy, SoapDeployStatus, SoapDeployValidated, TestLevel,
 };
 pub use lists::{
     DescribeMetadata, DescribeValueType, FileProperties, ListMetadata, ListQuery, MetadataDescription, MetadataType,
@@ -140,7 +140,8 @@ impl Metadata {
     /// Starts a deployment by REST, and gives its id.
     ///
     /// # Errors
-    /// Where the answer is lost, the deployment may have begun: it is not started a second time.
+    /// Where the answer is lost, the deployment may have begun: it is not started a second time, and
+    /// [`Metadata::recent_deployments`] tells.
     pub async fn deploy(&self, package: &Package, options: &DeployOptions) -> Result<String, Error> {
         self.client.send(&Deploy { zip: package.zip(), options: options.clone() }).await
     }
@@ -161,6 +162,11 @@ impl Metadata {
     /// How far a deployment is, with all its messages.
     pub async fn deploy_status(&self, id: &str) -> Result<DeployResult, Error> {
         self.client.send(&DeployStatus { id: id.into(), details: true }).await
+    }
+
+    /// The org's latest deployments, the newest first.
+    pub async fn recent_deployments(&self, limit: u16) -> Result<Vec<RecentDeployment>, Error> {
+        self.client.send(&RecentDeployments { limit }).await
     }
 
     /// Asks to cancel a deployment; wait for it to see what came of that.

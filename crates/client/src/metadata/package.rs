@@ -57,27 +57,18 @@ impl Manifest {
     /// # Errors
     /// [`Error::Config`] for names that XML cannot carry.
     pub fn to_xml(&self) -> Result<String, Error> {
-        let mut xml = Xml::default();
-        xml.raw(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Package xmlns=\"http://soap.sforce.com/2006/04/metadata\">\n",
-        );
-        for (kind, members) in &self.types {
-            xml.raw("    <types>\n");
-            for member in members {
-                xml.raw("        ");
-                xml.leaf("members", member);
-                xml.raw("\n");
+        let mut xml = Xml::pretty();
+        xml.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+        xml.root("Package", " xmlns=\"http://soap.sforce.com/2006/04/metadata\"", |xml| {
+            for (kind, members) in &self.types {
+                xml.node("types", |xml| {
+                    xml.list("members", members);
+                    xml.leaf("name", kind);
+                });
             }
-            xml.raw("        ");
-            xml.leaf("name", kind);
-            xml.raw("\n    </types>\n");
-        }
-        if let Some(version) = &self.version {
-            xml.raw("    ");
-            xml.leaf("version", version);
-            xml.raw("\n");
-        }
-        xml.raw("</Package>\n");
+            xml.optional("version", self.version.as_deref());
+        });
+        xml.raw("\n");
         xml.finish()
     }
 

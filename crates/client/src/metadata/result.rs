@@ -340,7 +340,7 @@ fn object<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer
 }
 
 /// A time in either spelling of UTC; nothing for what is none, as no decision hangs on it.
-fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+pub(crate) fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let Value::String(text) = Value::deserialize(deserializer)? else { return Ok(None) };
     let text = text.strip_suffix("+0000").map_or(text.clone(), |time| format!("{time}Z"));
     Ok(text.parse().ok())

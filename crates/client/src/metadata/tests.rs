@@ -28,13 +28,13 @@ fn operations_are_as_documented() {
     let field = MetadataComponent::new(
         "CustomField",
         "Account.Legacy_Id__c",
-        json!({"fullName": "ignored", "externalId": true, "label": "Legacy", "length": 40, "valueSet": {"restricted": true, "value": [{"fullName": "a"}, {"fullName": "b"}]}}),
+        json!({"fullName": "ignored", "externalId": true, "label": "Legacy", "length": 40, "summaryFilterItems": [{"field": "a", "operation": "equals"}, {"field": "b", "operation": "equals"}]}),
     )
     .unwrap();
     assert_eq!(
         inside(WriteMetadata { write: ComponentWrite::Create, components: vec![field] }),
         "<createMetadata><metadata xsi:type=\"CustomField\"><fullName>Account.Legacy_Id__c</fullName><externalId>true</externalId><label>Legacy</label>\
-         <length>40</length><valueSet><restricted>true</restricted><value><fullName>a</fullName></value><value><fullName>b</fullName></value></valueSet></metadata></createMetadata>"
+         <length>40</length><summaryFilterItems><field>a</field><operation>equals</operation></summaryFilterItems><summaryFilterItems><field>b</field><operation>equals</operation></summaryFilterItems></metadata></createMetadata>"
     );
     assert_eq!(
         inside(ReadMetadata { kind: "CustomObject".into(), full_names: vec!["A__c".into()] }),
@@ -99,6 +99,7 @@ fn rest_deploys_are_as_documented() {
     );
     assert_eq!(cancel.body().as_ref(), br#"{"deployResult":{"status":"Canceling"}}"#);
     let quick = DeployValidated { validation: "0Af".into() }.request(V66).unwrap();
+    assert_eq!(quick.uri().path(), "/services/data/v66.0/metadata/deployRequest");
     assert_eq!(quick.body().as_ref(), br#"{"validatedDeployRequestId":"0Af"}"#);
 }
 
@@ -128,7 +129,8 @@ fn components_are_told_apart_by_name() {
     assert!(found[0].is_none());
     let object = found[1].as_ref().unwrap();
     assert_eq!((object.full_name.as_str(), &object.body["label"]), ("A__c", &json!("A")));
-    assert!(object.to_xml().unwrap().contains("<fields><fullName>F__c</fullName></fields>"), "{object:?}");
+    let xml = object.to_xml().unwrap();
+    assert!(xml.contains("    <fields>\n        <fullName>F__c</fullName>\n    </fields>\n"), "{xml}");
     let found = answer(
         read,
         "<readMetadataResponse><result><records><fullName>A__c</fullName></records></result></readMetadataResponse>",
@@ -148,6 +150,7 @@ fn files_of_components_have_their_namespaces() {
     assert_eq!(
         record.to_xml().unwrap(),
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<CustomMetadata xmlns=\"http://soap.sforce.com/2006/04/metadata\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\">\
-         <label>B</label><values><field>F__c</field><value xsi:type=\"xsd:double\">1.0</value></values><values><field>G__c</field><value xsi:nil=\"true\"/></values></CustomMetadata>\n"
+         \n    <label>B</label>\n    <values>\n        <field>F__c</field>\n        <value xsi:type=\"xsd:double\">1.0</value>\n    </values>\n    \
+         <values>\n        <field>G__c</field>\n        <value xsi:nil=\"true\"/>\n    </values>\n</CustomMetadata>\n"
     );
 }

@@ -1,9 +1,7 @@
 //! Approvals, mail, duplicates, and the descriptions of pages that only SOAP gives for several types at once.
 
-use base64::Engine;
-
 use super::{
-    data::at_most,
+    data::{RECORDS_PER_CALL, at_most},
     envelope::Endpoint,
     operation::{Operation, RawOperation},
     record::SoapRecord,
@@ -85,7 +83,7 @@ impl Operation for Process {
     }
 
     fn check(&self) -> Result<(), Error> {
-        at_most(&self.what(), self.steps.len(), 200)
+        at_most(&self.what(), self.steps.len(), RECORDS_PER_CALL)
     }
 
     fn write(&self, _: ApiVersion, xml: &mut Xml) {
@@ -100,7 +98,7 @@ impl Operation for Process {
                     skip_entry_criteria,
                 } => {
                     xml.typed("actions", "ProcessSubmitRequest", |xml| {
-                        xml.optional("comments", comments.as_deref());
+                        xml.nillable("comments", comments.as_deref());
                         xml.list("nextApproverIds", next_approvers);
                         xml.leaf("objectId", object_id);
                         xml.optional("submitterId", submitter_id.as_deref());
@@ -112,7 +110,7 @@ impl Operation for Process {
                 }
                 Approval::Decide { workitem_id, action, comments, next_approvers } => {
                     xml.typed("actions", "ProcessWorkitemRequest", |xml| {
-                        xml.optional("comments", comments.as_deref());
+                        xml.nillable("comments", comments.as_deref());
                         xml.list("nextApproverIds", next_approvers);
                         xml.leaf("action", action);
                         xml.leaf("workitemId", workitem_id);
@@ -175,7 +173,7 @@ pub struct Email {
     pub attachments: Vec<(String, Option<String>, Vec<u8>)>,
 }
 
-/// `sendEmail`: up to ten mails. Never sent again when the answer was lost.
+/// `sendEmail`. Never sent again when the answer was lost.
 #[derive(Clone, Debug)]
 pub struct SendEmail {
     /// The mails.
@@ -204,33 +202,37 @@ impl Operation for SendEmail {
     }
 
     fn check(&self) -> Result<(), Error> {
-        at_most(&self.what(), self.messages.len(), 10)
+        at_most(&self.what(), self.messages.len(), usize::MAX)
     }
 
     fn write(&self, _: ApiVersion, xml: &mut Xml) {
         for mail in &self.messages {
             xml.typed("messages", "SingleEmailMessage", |xml| {
                 // The members of every mail come first, then those of this kind (partner WSDL).
-                xml.optional("replyTo", mail.reply_to.as_deref());
+                xml.nil("bccSender");
+                xml.nil("emailPriority");
+                xml.nillable("replyTo", mail.reply_to.as_deref());
                 xml.flag("saveAsActivity", mail.save_as_activity);
-                xml.optional("senderDisplayName", mail.sender_display_name.as_deref());
-                xml.optional("subject", mail.subject.as_deref());
+                xml.nillable("senderDisplayName", mail.sender_display_name.as_deref());
+                xml.nillable("subject", mail.subject.as_deref());
+                xml.nil("useSignature");
                 xml.list("bccAddresses", &mail.bcc);
                 xml.list("ccAddresses", &mail.cc);
+                xml.leaf("charset", "UTF-8");
                 for (name, content_type, content) in &mail.attachments {
                     xml.node("fileAttachments", |xml| {
-                        xml.leaf("body", &base64::engine::general_purpose::STANDARD.encode(content));
+                        xml.base64("body", content);
                         xml.optional("contentType", content_type.as_deref());
                         xml.leaf("fileName", name);
                     });
                 }
-                xml.optional("htmlBody", mail.html_body.as_deref());
+                xml.nillable("htmlBody", mail.html_body.as_deref());
                 xml.optional("orgWideEmailAddressId", mail.org_wide_email_address_id.as_deref());
-                xml.optional("plainTextBody", mail.plain_text_body.as_deref());
-                xml.optional("targetObjectId", mail.target_object_id.as_deref());
-                xml.optional("templateId", mail.template_id.as_deref());
+                xml.nillable("plainTextBody", mail.plain_text_body.as_deref());
+                xml.nillable("targetObjectId", mail.target_object_id.as_deref());
+                xml.nillable("templateId", mail.template_id.as_deref());
                 xml.list("toAddresses", &mail.to);
-                xml.optional("whatId", mail.what_id.as_deref());
+                xml.nillable("whatId", mail.what_id.as_deref());
             });
         }
     }
@@ -255,7 +257,7 @@ pub enum Suspects {
     Ids(Vec<String>),
 }
 
-/// `findDuplicates` or `findDuplicatesByIds`, by the org's active duplicate rules: up to 50 records.
+/// `findDuplicates` or `findDuplicatesByIds`, by the org's active duplicate rules.
 #[derive(Clone, Debug)]
 pub struct FindDuplicates {
     /// Which.
@@ -289,7 +291,7 @@ impl Operation for FindDuplicates {
     }
 
     fn check(&self) -> Result<(), Error> {
-        at_most(&self.what(), self.len(), 50)
+        at_most(&self.what(), self.len(), RECORDS_PER_CALL)
     }
 
     fn write(&self, _: ApiVersion, xml: &mut Xml) {
@@ -330,11 +332,7 @@ pub fn describe_sobjects<S: AsRef<str>>(types: impl IntoIterator<Item = S>) -> R
 
 /// `describeLayout` of an object: all its page layouts, or those of the record types named.
 pub fn describe_layout<S: AsRef<str>>(object: &str, record_types: impl IntoIterator<Item = S>) -> RawOperation {
-    // The middle member names a layout of its own, which only some objects have (partner WSDL).
-    let mut inside = vec![
-        Element::leaf("sObjectType", object),
-        Element { name: "layoutName".into(), nil: true, ..Element::default() },
-    ];
+    let mut inside = vec![Element::leaf("sObjectType", object)];
     inside.extend(record_types.into_iter().map(|id| Element::leaf("recordTypeIds", id.as_ref())));
     RawOperation::new(Endpoint::Partner, "describeLayout", inside).reading()
 }

@@ -170,16 +170,17 @@ impl Operation for ConvertLeads {
 
     fn write(&self, _: ApiVersion, xml: &mut Xml) {
         for lead in &self.leads {
+            // Members that the WSDL does not call optional are written as nil where they are not given.
             xml.node("leadConverts", |xml| {
-                xml.optional("accountId", lead.account_id.as_deref());
-                xml.optional("contactId", lead.contact_id.as_deref());
+                xml.nillable("accountId", lead.account_id.as_deref());
+                xml.nillable("contactId", lead.contact_id.as_deref());
                 xml.leaf("convertedStatus", &lead.converted_status);
                 xml.flag("doNotCreateOpportunity", lead.do_not_create_opportunity);
                 xml.leaf("leadId", &lead.lead_id);
                 xml.optional("opportunityId", lead.opportunity_id.as_deref());
-                xml.optional("opportunityName", lead.opportunity_name.as_deref());
+                xml.nillable("opportunityName", lead.opportunity_name.as_deref());
                 xml.flag("overwriteLeadSource", lead.overwrite_lead_source);
-                xml.optional("ownerId", lead.owner_id.as_deref());
+                xml.nillable("ownerId", lead.owner_id.as_deref());
                 xml.flag("sendNotificationEmail", lead.send_notification_email);
             });
         }

@@ -47,7 +47,7 @@ pub(crate) use operation::{required, result};
 pub(crate) use result::{errors, errors_as_json, results};
 pub(crate) use xml::read as read_xml;
 
-use futures::{Stream, TryStreamExt};
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use jiff::Timestamp;
 
 use crate::{client::Client, error::Error};
@@ -78,16 +78,16 @@ impl Soap {
     }
 
     /// The records of a query, page after page as they are read.
-    pub fn query(&self, soql: impl Into<String>) -> impl Stream<Item = Result<SoapRecord, Error>> + Send + 'static {
+    pub fn query(&self, soql: impl Into<String>) -> BoxStream<'static, Result<SoapRecord, Error>> {
         self.pages(Query { soql: soql.into(), with_deleted: false })
     }
 
     /// As [`Soap::query`], with records in the recycle bin and archived activities.
-    pub fn query_all(&self, soql: impl Into<String>) -> impl Stream<Item = Result<SoapRecord, Error>> + Send + 'static {
+    pub fn query_all(&self, soql: impl Into<String>) -> BoxStream<'static, Result<SoapRecord, Error>> {
         self.pages(Query { soql: soql.into(), with_deleted: true })
     }
 
-    fn pages(&self, query: Query) -> impl Stream<Item = Result<SoapRecord, Error>> + Send + 'static {
+    fn pages(&self, query: Query) -> BoxStream<'static, Result<SoapRecord, Error>> {
         enum Next {
             First(Query),
             More(String),
@@ -105,6 +105,7 @@ impl Soap {
             Ok(Some((records, (soap, next))))
         })
         .try_flatten()
+        .boxed()
     }
 
     /// Restores records of any objects from the recycle bin, 200 a call. Results are in the order of the ids.

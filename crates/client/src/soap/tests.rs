@@ -43,8 +43,8 @@ fn operations_are_as_documented() {
     let lead = LeadConvert { lead_id: "00Q".into(), converted_status: "Closed".into(), ..LeadConvert::default() };
     assert_eq!(
         inside(ConvertLeads { leads: vec![lead] }),
-        "<convertLead><leadConverts><convertedStatus>Closed</convertedStatus><doNotCreateOpportunity>false</doNotCreateOpportunity>\
-         <leadId>00Q</leadId><overwriteLeadSource>false</overwriteLeadSource><sendNotificationEmail>false</sendNotificationEmail></leadConverts></convertLead>"
+        "<convertLead><leadConverts><accountId xsi:nil=\"true\"/><contactId xsi:nil=\"true\"/><convertedStatus>Closed</convertedStatus><doNotCreateOpportunity>false</doNotCreateOpportunity>\
+         <leadId>00Q</leadId><opportunityName xsi:nil=\"true\"/><overwriteLeadSource>false</overwriteLeadSource><ownerId xsi:nil=\"true\"/><sendNotificationEmail>false</sendNotificationEmail></leadConverts></convertLead>"
     );
     let window = Window {
         object: "Account".into(),
@@ -58,8 +58,10 @@ fn operations_are_as_documented() {
     let mail = Email { to: vec!["a@b.example".into()], subject: Some("s".into()), ..Email::default() };
     assert_eq!(
         inside(SendEmail { messages: vec![mail] }),
-        "<sendEmail><messages xsi:type=\"SingleEmailMessage\"><saveAsActivity>false</saveAsActivity><subject>s</subject>\
-         <toAddresses>a@b.example</toAddresses></messages></sendEmail>"
+        "<sendEmail><messages xsi:type=\"SingleEmailMessage\"><bccSender xsi:nil=\"true\"/><emailPriority xsi:nil=\"true\"/><replyTo xsi:nil=\"true\"/>\
+         <saveAsActivity>false</saveAsActivity><senderDisplayName xsi:nil=\"true\"/><subject>s</subject><useSignature xsi:nil=\"true\"/><charset>UTF-8</charset>\
+         <htmlBody xsi:nil=\"true\"/><plainTextBody xsi:nil=\"true\"/><targetObjectId xsi:nil=\"true\"/><templateId xsi:nil=\"true\"/>\
+         <toAddresses>a@b.example</toAddresses><whatId xsi:nil=\"true\"/></messages></sendEmail>"
     );
     let decide = Approval::Decide {
         workitem_id: "04i".into(),
@@ -69,11 +71,11 @@ fn operations_are_as_documented() {
     };
     assert_eq!(
         inside(Process { steps: vec![decide] }),
-        "<process><actions xsi:type=\"ProcessWorkitemRequest\"><action>Approve</action><workitemId>04i</workitemId></actions></process>"
+        "<process><actions xsi:type=\"ProcessWorkitemRequest\"><comments xsi:nil=\"true\"/><action>Approve</action><workitemId>04i</workitemId></actions></process>"
     );
     assert_eq!(
         inside(describe_layout("Case", ["012x"])),
-        "<describeLayout><sObjectType>Case</sObjectType><layoutName xsi:nil=\"true\"/><recordTypeIds>012x</recordTypeIds></describeLayout>"
+        "<describeLayout><sObjectType>Case</sObjectType><recordTypeIds>012x</recordTypeIds></describeLayout>"
     );
     assert_eq!(inside(GetServerTimestamp), "<getServerTimestamp></getServerTimestamp>");
 }

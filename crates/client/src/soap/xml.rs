@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use base64::Engine;
 use quick_xml::{
     Reader,
     events::{BytesStart, Event},
@@ -223,15 +224,45 @@ fn resolve(reference: &quick_xml::events::BytesRef<'_>) -> Option<Cow<'static, s
     quick_xml::escape::resolve_xml_entity(reference).map(Cow::Borrowed)
 }
 
-/// Writes elements. The first thing that XML cannot carry is kept, and told by [`Xml::finish`], so that the writing
+/// Writes elements. The first thing that XML cannot carry is kept, and told when the request is made, so that the writing
 /// itself reads as what is written.
 #[derive(Debug, Default)]
 pub struct Xml {
     out: String,
     problem: Option<String>,
+    /// How deep we are, where each element stands on a line of its own.
+    depth: Option<usize>,
+    /// Whether the element that was written last stands in the one that is open.
+    nested: bool,
 }
 
 impl Xml {
+    /// Each element on a line of its own, four blanks deeper than what holds it, as in the files of packages.
+    pub(crate) fn pretty() -> Xml {
+        Xml { depth: Some(0), ..Xml::default() }
+    }
+
+    /// The root element with its attributes, which are written as they are.
+    pub(crate) fn root(&mut self, name: &str, attributes: &str, inside: impl FnOnce(&mut Xml)) {
+        self.check_name(name);
+        self.out.extend(["<", name, attributes, ">"]);
+        self.deeper();
+        inside(self);
+        self.end(name);
+    }
+
+    fn line(&mut self) {
+        if let Some(depth) = self.depth {
+            self.out.push('\n');
+            self.out.extend(std::iter::repeat_n("    ", depth));
+        }
+    }
+
+    fn deeper(&mut self) {
+        self.depth = self.depth.map(|depth| depth + 1);
+        self.nested = false;
+    }
+
     pub(crate) fn raw(&mut self, xml: &str) {
         self.out.push_str(xml);
     }
@@ -256,6 +287,23 @@ impl Xml {
     pub fn optional(&mut self, name: &str, text: Option<&str>) {
         if let Some(text) = text {
             self.leaf(name, text);
+        }
+    }
+
+    /// `<name>` with bytes as base64, written in place: packages are large.
+    pub(crate) fn base64(&mut self, name: &str, bytes: &[u8]) {
+        self.start(name);
+        // What follows is small.
+        self.out.reserve(bytes.len().div_ceil(3) * 4 + 1024);
+        base64::engine::general_purpose::STANDARD.encode_string(bytes, &mut self.out);
+        self.end(name);
+    }
+
+    /// As [`Xml::leaf`], nil where there is nothing: for members that have to be there.
+    pub fn nillable(&mut self, name: &str, text: Option<&str>) {
+        match text {
+            Some(text) => self.leaf(name, text),
+            None => self.nil(name),
         }
     }
 
@@ -288,6 +336,8 @@ impl Xml {
     /// `<name xsi:nil="true"/>`.
     pub fn nil(&mut self, name: &str) {
         self.check_name(name);
+        self.line();
+        self.nested = true;
         self.out.extend(["<", name, " xsi:nil=\"true\"/>"]);
     }
 
@@ -344,15 +394,22 @@ impl Xml {
 
     fn open(&mut self, name: &str, kind: Option<&str>) {
         self.check_name(name);
+        self.line();
         self.out.extend(["<", name]);
         if let Some(kind) = kind {
             self.check_name(kind);
             self.out.extend([" xsi:type=\"", kind, "\""]);
         }
         self.out.push('>');
+        self.deeper();
     }
 
     fn end(&mut self, name: &str) {
+        self.depth = self.depth.map(|depth| depth.saturating_sub(1));
+        if self.nested {
+            self.line();
+        }
+        self.nested = true;
         self.out.extend(["</", name, ">"]);
     }
 

@@ -10,7 +10,7 @@ pub(crate) fn confirm(yes: bool, question: &str) -> Result<bool, Failure> {
         return Ok(true);
     }
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Err(Failure::usage(format!("{question} There is nobody to ask")).hint("give --yes"));
+        return Err(Failure::usage(format!("nobody can be asked here: \"{question}\"")).hint("give --yes"));
     }
     let mut stderr = std::io::stderr().lock();
     let _ = write!(stderr, "{question} [y/N] ");

@@ -12,6 +12,7 @@ mod lint;
 mod load;
 pub(crate) mod login;
 pub(crate) mod man;
+pub(crate) mod merge;
 mod metadata;
 pub(crate) mod orgs;
 mod publish;
@@ -71,8 +72,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Man(args) => man::run(&args),
         Command::Lint(args) => lint::run(config, args).await,
         Command::Metadata(command) => metadata::run(&config()?, command).await,
-        Command::Undelete(args) => undelete::undelete(&config()?, args).await,
-        Command::Merge(args) => undelete::merge(&config()?, args).await,
+        Command::Undelete(args) => undelete::run(&config()?, args).await,
+        Command::Merge(args) => merge::run(&config()?, args).await,
         Command::Load(args) => load::run(&config()?, *args).await,
         Command::Watch(args) => watch::run(&config()?, *args).await,
         Command::Publish(args) => publish::run(&config()?, args).await,

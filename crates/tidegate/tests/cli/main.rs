@@ -77,6 +77,11 @@ mod transcripts {
     }
 
     #[test]
+    fn metadata() {
+        check_alone("metadata.txt");
+    }
+
+    #[test]
     fn replication() {
         check("replication.txt");
     }

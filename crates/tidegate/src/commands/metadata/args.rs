@@ -24,7 +24,7 @@ pub(crate) enum MetadataCommand {
     Upsert(UpsertArgs),
     /// Delete components.
     Delete(DeleteArgs),
-    /// Show how far a deployment or retrieval is, or wait for it.
+    /// Show how far a deployment or retrieval is, or wait for it; without an id, the latest deployments.
     Status(StatusArgs),
     /// Cancel a deployment.
     Cancel(CancelArgs),
@@ -198,6 +198,10 @@ pub(crate) struct DeleteArgs {
     pub(crate) names: Vec<String>,
     #[command(flatten)]
     pub(crate) org: OrgArg,
+    /// Delete by a deployment, all or nothing: for types that cannot be deleted at once, such as
+    /// PlatformEventChannelMember.
+    #[arg(long)]
+    pub(crate) deploy: bool,
     /// Do not ask.
     #[arg(short, long)]
     pub(crate) yes: bool,
@@ -208,13 +212,13 @@ pub(crate) struct DeleteArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct StatusArgs {
-    /// The id of a deployment (0Af…) or retrieval (09S…).
+    /// The id of a deployment (0Af…) or retrieval (09S…); without it the latest deployments are listed.
     #[arg(value_name = "ID")]
-    pub(crate) id: String,
+    pub(crate) id: Option<String>,
     #[command(flatten)]
     pub(crate) org: OrgArg,
     /// Wait for a deployment's end this long, such as 90s, 30m or 2h.
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "id")]
     pub(crate) wait: Option<Duration>,
     /// As JSON.
     #[arg(long)]

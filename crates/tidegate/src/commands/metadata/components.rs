@@ -193,6 +193,9 @@ pub(super) async fn delete(config: &Config, args: DeleteArgs) -> Result<ExitCode
     }
     let client = config.connect(args.org.org.as_deref()).await?;
     let metadata = client.metadata();
+    if args.deploy {
+        return super::deploy::delete(&client, &args).await;
+    }
     let results = match metadata.delete(&args.kind, &args.names).await {
         Ok(results) => results,
         Err(error) => return Err(super::of_type(&metadata, &[args.kind.as_str()], error).await),

@@ -4,20 +4,32 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::json;
-use tidegate_client::Error;
 use tidegate_client::bulk::Wait;
 use tidegate_client::metadata::{
-    DeployOptions, DeployResult, DeployState, Metadata, Package, RetrieveStatus, TestLevel,
+    DeployOptions, DeployResult, DeployState, Manifest, Metadata, Package, RetrieveStatus, TestLevel,
 };
+use tidegate_client::{Client, Error};
 
-use super::args::{CancelArgs, DeployArgs, StatusArgs};
+use super::args::{CancelArgs, DeleteArgs, DeployArgs, StatusArgs, Tests};
 use crate::commands::{interrupted, interruption, print_json, writing};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::output::{self, counted, program, say};
 
 pub(super) async fn deploy(config: &Config, args: DeployArgs) -> Result<ExitCode, Failure> {
-    // What is wrong with the package is found before anybody signs in.
+    // What is wrong is found before anybody signs in.
+    match args.test_level {
+        Some(Tests::Specified) if args.tests.is_empty() => {
+            return Err(
+                Failure::usage("--test-level specified needs the classes").hint("name them: --tests FooTest,BarTest")
+            );
+        }
+        Some(level) if level != Tests::Specified && !args.tests.is_empty() => {
+            return Err(Failure::usage("--tests names classes, and this --test-level runs others")
+                .hint("leave --test-level out"));
+        }
+        _ => {}
+    }
     let package = match &args.package {
         Some(path) => Some(Package::read(path)?),
         None => None,
@@ -62,7 +74,7 @@ pub(super) async fn deploy(config: &Config, args: DeployArgs) -> Result<ExitCode
 fn options(args: &DeployArgs, package: &Package) -> DeployOptions {
     let test_level = match args.test_level {
         None if !args.tests.is_empty() => Some(TestLevel::RunSpecifiedTests),
-        level => level.map(super::args::Tests::level),
+        level => level.map(Tests::level),
     };
     DeployOptions {
         check_only: args.check_only,
@@ -74,6 +86,20 @@ fn options(args: &DeployArgs, package: &Package) -> DeployOptions {
         single_package: package.is_single(),
         ..DeployOptions::default()
     }
+}
+
+/// `metadata delete --deploy`.
+pub(super) async fn delete(client: &Client, args: &DeleteArgs) -> Result<ExitCode, Failure> {
+    let mut manifest = Manifest::new(client.api_version());
+    for name in &args.names {
+        manifest.add(&args.kind, name);
+    }
+    let package = Package::of_deletions(&manifest, client.api_version())?;
+    let metadata = client.metadata();
+    let id = metadata.deploy(&package, &DeployOptions::default()).await.map_err(lost_start)?;
+    say(format!("deployment {id}"));
+    let Some(result) = follow(&metadata, &id, Duration::from_secs(3600)).await? else { return Ok(interrupted()) };
+    report(&result, args.json)
 }
 
 /// A start whose answer was lost may have happened.
@@ -228,8 +254,9 @@ fn print_messages(result: &DeployResult) -> Result<(), Failure> {
 pub(super) async fn status(config: &Config, args: StatusArgs) -> Result<ExitCode, Failure> {
     let client = config.connect(args.org.org.as_deref()).await?;
     let metadata = client.metadata();
-    if args.id.starts_with("09S") {
-        let result = client.send(&RetrieveStatus { id: args.id.clone(), zip: false }).await?;
+    let Some(id) = args.id else { return latest(&metadata, args.json).await };
+    if id.starts_with("09S") {
+        let result = client.send(&RetrieveStatus { id, zip: false }).await?;
         if args.json {
             let messages: Vec<_> =
                 result.messages.iter().map(|(file, problem)| json!({"fileName": file, "problem": problem})).collect();
@@ -243,12 +270,12 @@ pub(super) async fn status(config: &Config, args: StatusArgs) -> Result<ExitCode
         return Ok(if result.done && !result.success { ExitCode::FAILURE } else { ExitCode::SUCCESS });
     }
     let result = match args.wait {
-        Some(deadline) => match follow(&metadata, &args.id, deadline).await? {
+        Some(deadline) => match follow(&metadata, &id, deadline).await? {
             Some(result) => result,
             None => return Ok(interrupted()),
         },
         None => {
-            let result = metadata.deploy_status(&args.id).await?;
+            let result = metadata.deploy_status(&id).await?;
             if !args.json {
                 say(progress(&result));
             }
@@ -256,6 +283,34 @@ pub(super) async fn status(config: &Config, args: StatusArgs) -> Result<ExitCode
         }
     };
     report(&result, args.json)
+}
+
+/// The latest deployments of the org, whoever started them.
+async fn latest(metadata: &Metadata, json: bool) -> Result<ExitCode, Failure> {
+    let deployments = metadata.recent_deployments(20).await?;
+    if json {
+        print_json(&deployments)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if deployments.is_empty() {
+        say("there are none");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = output::table(["ID", "STATUS", "COMPONENTS", "FAILED", "FAILED TESTS", "STARTED", ""]);
+    for deployment in &deployments {
+        let started = deployment.created_date.map(|date| date.strftime("%Y-%m-%d %H:%M:%S").to_string());
+        table.add_row([
+            deployment.id.clone(),
+            deployment.status.to_string(),
+            format!("{} of {}", deployment.number_components_deployed, deployment.number_components_total),
+            deployment.number_component_errors.to_string(),
+            deployment.number_test_errors.to_string(),
+            started.unwrap_or_default(),
+            if deployment.check_only { "validation".to_owned() } else { String::new() },
+        ]);
+    }
+    output::print(output::table_text(&table)).map_err(writing)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 pub(super) async fn cancel(config: &Config, args: CancelArgs) -> Result<ExitCode, Failure> {
