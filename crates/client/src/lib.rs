@@ -44,6 +44,7 @@ mod error;
 pub mod events;
 mod identity;
 mod limits;
+pub mod plan;
 mod query;
 mod record;
 mod retry;

@@ -41,6 +41,10 @@ pub(crate) enum Command {
     Describe(DescribeArgs),
     /// Show the org's limits and what is left of them.
     Limits(crate::commands::LimitsArgs),
+    /// Tell what a job would cost, how long it takes, and by which API it is done best. Nothing is read or written but
+    /// what the plan needs to know.
+    #[command(subcommand)]
+    Plan(crate::commands::PlanCommand),
     /// Check SOQL text without an org.
     Lint(LintArgs),
 }

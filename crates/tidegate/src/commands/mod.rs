@@ -5,6 +5,7 @@ mod describe;
 mod emulator;
 mod limits;
 mod lint;
+mod plan;
 mod query;
 mod replica;
 mod status;
@@ -13,6 +14,7 @@ mod verify;
 
 pub(crate) use emulator::args as emulator_args;
 pub(crate) use limits::LimitsArgs;
+pub(crate) use plan::PlanCommand;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +39,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Query(args) => query::run(&config()?, args).await,
         Command::Describe(args) => describe::run(&config()?, args).await,
         Command::Limits(args) => limits::run(&config()?, args).await,
+        Command::Plan(command) => plan::run(&config()?, command).await,
         Command::Lint(args) => lint::run(args),
     }
 }
