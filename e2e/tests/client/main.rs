@@ -2,4 +2,5 @@
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 mod basics;
+mod limits;
 mod support;

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Range;
+use super::{Api, Range};
 
 /// The figures behind a plan. Rates are ranges, and wide ones: orgs differ by their triggers more than by anything else.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,27 +75,44 @@ impl Assumptions {
         polls + ((seconds - waited).max(0.0) / 27.0).ceil()
     }
 
-    /// The figures in words, for a reader.
-    pub fn spelled(&self) -> Vec<(&'static str, String)> {
+    /// The figures in words, for a reader: those that plans with these ways rest on.
+    pub fn spelled(&self, ways: &[Api]) -> Vec<(&'static str, String)> {
         let range = |range: Range, unit: &str| format!("{} to {}{unit}", short(range.low), short(range.high));
-        vec![
-            ("REST page", format!("{} rows, {}", short(self.rest_page_rows), range(self.rest_page_seconds, " s"))),
-            ("network", range(self.bytes_per_second.times(1e-6), " MB/s")),
-            ("Bulk queue", range(self.bulk_queue_seconds, " s")),
-            ("Bulk query", range(self.bulk_query_rows_per_second, " rows/s")),
-            ("Bulk ingest, triggers included", range(self.bulk_ingest_rows_per_second, " rows/s")),
-            (
-                "200 records by collections, triggers included",
-                format!("{}, {} at once", range(self.collection_seconds, " s"), short(self.parallel_writes)),
-            ),
-            ("changes in 24 h", range(self.changes_per_row.times(100.0), " % of the rows")),
-            ("polling", format!("every {} s", short(self.poll_seconds))),
-        ]
+        let any = |some: &[Api]| some.iter().any(|api| ways.contains(api));
+        let mut figures = vec![("network", range(self.bytes_per_second.times(1e-6), " MB/s"))];
+        if any(&[Api::Rest, Api::Retrieve]) {
+            let page = format!("{} rows, {}", short(self.rest_page_rows), range(self.rest_page_seconds, " s"));
+            figures.push(("REST page", page));
+        }
+        if any(&[Api::Bulk, Api::Bulk1, Api::Ingest]) {
+            figures.push(("Bulk queue", range(self.bulk_queue_seconds, " s")));
+        }
+        if any(&[Api::Bulk, Api::Bulk1]) {
+            figures.push(("Bulk query", range(self.bulk_query_rows_per_second, " rows/s")));
+        }
+        if any(&[Api::Ingest]) {
+            let rate = range(self.bulk_ingest_rows_per_second, " rows/s");
+            figures.push(("Bulk ingest, triggers included", rate));
+        }
+        if any(&[Api::Collections, Api::Graph]) {
+            let each = range(self.collection_seconds, " s");
+            let at_once = short(self.parallel_writes);
+            figures.push(("200 records by collections, triggers included", format!("{each}, {at_once} at once")));
+        }
+        if any(&[Api::PubSub, Api::Cometd, Api::Polling]) {
+            figures.push(("changes in 24 h", range(self.changes_per_row.times(100.0), " % of the rows")));
+            figures.push(("polling", format!("every {} s", short(self.poll_seconds))));
+        }
+        figures
     }
 }
 
+/// With commas between thousands where it is whole.
 fn short(value: f64) -> String {
-    if value >= 10_000.0 && value % 1_000.0 == 0.0 { format!("{},000", value / 1_000.0) } else { value.to_string() }
+    if value < 1_000.0 || value.fract() != 0.0 {
+        return value.to_string();
+    }
+    super::grouped(&value.to_string())
 }
 
 #[cfg(test)]

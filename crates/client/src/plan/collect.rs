@@ -1,5 +1,5 @@
 //! Asks the org for the facts of a plan: a describe for each object, one request for the counts of records, one for
-//! the limits. The plan says how many requests the facts cost nowhere, as they are few.
+//! the limits.
 
 use std::collections::BTreeMap;
 
@@ -61,7 +61,12 @@ impl Facts {
             .map_err(|error| Error::Config { message: format!("the query cannot be read: {error}"), hint: None })?;
         let shape = shape(&query);
         let describe = client.describe(&shape.object).await?;
-        let mut object = object_facts(&describe, &shape.fields)?;
+        let mut fields = shape.fields.clone();
+        if fields.is_empty() && !shape.all_fields {
+            // What stands for no field, or for none of its own, is narrow.
+            fields.push("Id".to_owned());
+        }
+        let mut object = object_facts(&describe, &fields)?;
         // Values of parents and functions are as wide as a name.
         object.row_bytes = object.row_bytes.plus(Range::new(3.0, 40.0).times(shape.others as f64));
         object.fields += shape.others;

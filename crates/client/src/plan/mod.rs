@@ -325,7 +325,7 @@ fn compared(cost: &PlanCost, other: &PlanCost, than: Api) -> String {
     let mut words = Vec::new();
     let calls = cost.calls.middle() - other.calls.middle();
     if calls.abs() >= 1.0 {
-        let n = spelled(calls.abs());
+        let n = spelled(calls.abs().round());
         let of = if n == "1" { "call" } else { "calls" };
         words.push(format!("{n} {of} {}", if calls > 0.0 { "more" } else { "fewer" }));
     }
@@ -350,7 +350,11 @@ fn spelled(value: f64) -> String {
         return text.trim_end_matches(".0").to_owned();
     }
     let scale = 10_f64.powf(value.log10().floor() - 1.0);
-    let digits = format!("{:.0}", (value / scale).round() * scale);
+    grouped(&format!("{:.0}", (value / scale).round() * scale))
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(digits: &str) -> String {
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {

@@ -50,7 +50,7 @@ fn rest(object: &ObjectFacts, assumed: &Assumptions) -> Candidate {
     let bytes = object.bytes().times(JSON_FACTOR);
     let seconds = pages.by(assumed.rest_page_seconds).plus(bytes.per(assumed.bytes_per_second));
     let cost = PlanCost { calls: pages, bytes, seconds, ..PlanCost::default() };
-    let what = format!("read pages of up to {} rows", assumed.rest_page_rows);
+    let what = format!("read pages of up to {} rows", super::grouped(&assumed.rest_page_rows.to_string()));
     Candidate { api: Api::Rest, steps: vec![step(what, cost)], impossible: None, warnings }
 }
 

@@ -1,6 +1,6 @@
 //! What of a query decides how it can be asked.
 
-use tidegate_soql::ast::{Argument, Count, Function, Query, SelectItem};
+use tidegate_soql::ast::{Argument, Count, FieldSet, Function, Query, SelectItem};
 
 /// A query as far as a plan is concerned.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -8,6 +8,8 @@ pub(super) struct Shape {
     pub(super) object: String,
     /// Fields of the object itself; those of parents are in `others`.
     pub(super) fields: Vec<String>,
+    /// `FIELDS(…)`.
+    pub(super) all_fields: bool,
     /// Columns that are no field of the object itself.
     pub(super) others: usize,
     /// Why only REST can do it.
@@ -62,7 +64,12 @@ pub(super) fn shape(query: &Query) -> Shape {
                     no("aggregates");
                 }
             }
-            SelectItem::Fields(..) => no("FIELDS()"),
+            SelectItem::Fields(set, _) => {
+                shape.all_fields = true;
+                if *set != FieldSet::Standard {
+                    no("FIELDS(ALL) or FIELDS(CUSTOM)");
+                }
+            }
             SelectItem::Subquery(_) => {
                 shape.others += 1;
                 no("subqueries");

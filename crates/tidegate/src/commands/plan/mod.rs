@@ -10,6 +10,8 @@ use tidegate_client::plan::{Api, Assumptions, Facts, Plan, Task, Urgency, WriteO
 use tidegate_client::{Client, Error};
 
 use super::describe::describe;
+use super::lint::syntax;
+use super::query::read_text;
 use super::{print_json, writing};
 use crate::args::OrgArg;
 use crate::config::{Config, closest};
@@ -42,7 +44,7 @@ pub(crate) struct PullPlan {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct QueryPlan {
-    /// The query.
+    /// The query; `-` reads it from standard input.
     #[arg(value_name = "SOQL")]
     soql: String,
     /// Count the rows instead of taking the optimiser's estimate. On large objects that may take a while.
@@ -128,20 +130,28 @@ pub(super) async fn run(config: &Config, command: PlanCommand) -> Result<ExitCod
     let client = config.connect(common.org.org.as_deref()).await?;
     let facts = match &command {
         PlanCommand::Pull(args) => {
-            let objects = known(&client, &args.objects).await?;
-            of_fields(
-                &client,
-                Facts::of_objects(&client, Task::Read, &objects, &args.fields).await,
-                &objects,
-                &args.fields,
-            )
-            .await?
+            let (objects, fields) = (distinct(&args.objects), distinct(&args.fields));
+            explained(&client, Facts::of_objects(&client, Task::Read, &objects, &fields).await, &objects, &fields)
+                .await?
         }
         PlanCommand::Follow(args) => {
-            let objects = known(&client, &args.objects).await?;
-            Facts::of_objects(&client, Task::Follow, &objects, &[]).await?
+            let objects = distinct(&args.objects);
+            explained(&client, Facts::of_objects(&client, Task::Follow, &objects, &[]).await, &objects, &[]).await?
         }
-        PlanCommand::Query(args) => Facts::of_query(&client, &args.soql, args.count).await?,
+        PlanCommand::Query(args) => {
+            let soql = read_text(&args.soql)?;
+            let query = tidegate_soql::parse(&soql).map_err(|error| syntax(&soql, &error))?;
+            let object = query.from.object.dotted();
+            let fields: Vec<String> = query
+                .select
+                .iter()
+                .filter_map(|item| match item {
+                    tidegate_soql::ast::SelectItem::Field(path, _) if path.segments.len() == 1 => Some(path.dotted()),
+                    _ => None,
+                })
+                .collect();
+            explained(&client, Facts::of_query(&client, &soql, args.count).await, &[object], &fields).await?
+        }
         PlanCommand::Load(args) => {
             let operation = match args {
                 LoadPlan { insert: true, .. } => WriteOperation::Insert,
@@ -169,20 +179,14 @@ pub(super) async fn run(config: &Config, command: PlanCommand) -> Result<ExitCod
     Ok(if plan.fits { ExitCode::SUCCESS } else { ExitCode::from(DOES_NOT_FIT) })
 }
 
-/// The objects' own names; an unknown one is refused with the name that was probably meant.
-async fn known(client: &Client, objects: &[String]) -> Result<Vec<String>, Failure> {
-    let mut names = Vec::new();
-    for object in objects {
-        let name = describe(client, object).await?.name;
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    Ok(names)
+/// Names without those that are there twice.
+fn distinct(names: &[String]) -> Vec<String> {
+    let mut seen = std::collections::BTreeSet::new();
+    names.iter().filter(|name| seen.insert(name.to_lowercase())).cloned().collect()
 }
 
-/// A field that an object has not is told with the name that was probably meant.
-async fn of_fields(
+/// An object or field that the org has not is told with the name that was probably meant.
+async fn explained(
     client: &Client,
     facts: Result<Facts, Error>,
     objects: &[String],
@@ -192,6 +196,9 @@ async fn of_fields(
         Ok(facts) => return Ok(facts),
         Err(error) => error,
     };
+    if error.status() != Some(404) && !matches!(error, Error::Config { .. }) {
+        return Err(error.into());
+    }
     for object in objects {
         let described = describe(client, object).await?;
         if let Some(unknown) = fields.iter().find(|name| described.field(name).is_none()) {

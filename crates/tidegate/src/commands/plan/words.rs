@@ -20,8 +20,13 @@ pub(super) fn text(plan: &Plan) -> String {
         lines.push(String::new());
     }
     lines.push(verdict(plan));
+    let ways: Vec<_> = plan
+        .parts
+        .iter()
+        .flat_map(|part| part.api.into_iter().chain(part.alternatives.iter().map(|other| other.api)))
+        .collect();
     let assumed: Vec<String> =
-        plan.assumptions.spelled().into_iter().map(|(name, figure)| format!("{name} {figure}")).collect();
+        plan.assumptions.spelled(&ways).into_iter().map(|(name, figure)| format!("{name} {figure}")).collect();
     lines.push(String::new());
     lines.push("Assumed (--assume to change):".to_owned());
     lines.extend(assumed.into_iter().map(|figure| format!("  {figure}")));
@@ -50,7 +55,7 @@ fn of_part(part: &Part, endless: bool, lines: &mut Vec<String>) {
         table.add_row(row("  in all", &part.cost));
     }
     right(&mut table, 1..4);
-    lines.extend(indented(&output::table_text(&table)));
+    lines.extend(output::table_text(&table).lines().map(str::to_owned));
     alternatives(part, endless, lines);
     for warning in &part.warnings {
         lines.push(format!("  note: {warning}"));
@@ -146,11 +151,6 @@ fn right(table: &mut comfy_table::Table, columns: std::ops::Range<usize>) {
             column.set_cell_alignment(comfy_table::CellAlignment::Right);
         }
     }
-}
-
-/// The table's margin is cut off with the blanks at its left.
-fn indented(table: &str) -> Vec<String> {
-    table.lines().map(str::to_owned).collect()
 }
 
 /// `1 row`, `3 to 5 rows`.
