@@ -45,6 +45,7 @@ pub mod events;
 mod identity;
 mod limits;
 pub mod metadata;
+pub mod plan;
 mod query;
 pub mod rest;
 mod retry;

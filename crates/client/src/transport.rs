@@ -454,7 +454,7 @@ impl Transport {
         let reading = async {
             let request = self.request(&asking, base, Some(session))?;
             let pass = self.budget.admit(&Method::GET, ORG_KIND_COST, b"", &asking.what).await?;
-            let response = self.send(&asking.what, request).await?;
+            let response = self.send(&asking.what, request, self.timeouts.answer).await?;
             pass.answered(response.headers());
             match self.refused(&asking.what, response).await {
                 Attempt::Answer(response) => self.read(&asking.what, response, REFUSAL_BYTES_MAX).await,

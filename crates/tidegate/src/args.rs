@@ -33,16 +33,12 @@ pub(crate) enum Command {
     Orgs(crate::commands::orgs::OrgsArgs),
     /// Find out what would keep work with an org from succeeding.
     Check(crate::commands::check::CheckArgs),
-    /// Copy objects into a database, once.
-    Pull(PullArgs),
-    /// Copy objects into a database and keep the copy current.
-    Sync(SyncArgs),
-    /// Prove that a copy equals the org, and repair what differs.
-    Verify(VerifyArgs),
-    /// Tell how far a copy is.
-    Status(StatusArgs),
     /// Run a SOQL query.
     Query(QueryArgs),
+    /// Check SOQL: syntax, an API's rules, and with an org its fields and indexes.
+    Lint(LintArgs),
+    /// Show an object's fields, or list the objects.
+    Describe(DescribeArgs),
     /// Read one record, by its id or a key.
     Get(GetArgs),
     /// Make one record.
@@ -53,31 +49,39 @@ pub(crate) enum Command {
     Upsert(UpsertArgs),
     /// Delete one record.
     Delete(DeleteArgs),
-    /// Send any request to the org.
-    Api(ApiArgs),
-    /// Show an object's fields, or list the objects.
-    Describe(DescribeArgs),
-    /// Show the org's limits and what is left of them.
-    Limits(crate::commands::LimitsArgs),
-    /// Show events as they come: changes of records, platform events, PushTopics.
-    Watch(Box<crate::commands::WatchArgs>),
-    /// Publish platform events.
-    Publish(crate::commands::PublishArgs),
-    /// Check SOQL: syntax, an API's rules, and with an org its fields and indexes.
-    Lint(LintArgs),
-    /// Print a completion script for a shell.
-    Completions(crate::commands::completions::CompletionsArgs),
-    /// Write the manual pages.
-    Man(crate::commands::man::ManArgs),
-    /// Deploy, retrieve, list and change what the org is made of.
-    #[command(subcommand)]
-    Metadata(MetadataCommand),
     /// Restore records from the recycle bin.
     Undelete(UndeleteArgs),
     /// Merge records into one.
     Merge(MergeArgs),
     /// Load a CSV file into an object: insert, update, upsert or delete.
     Load(Box<crate::commands::LoadArgs>),
+    /// Show events as they come: changes of records, platform events, PushTopics.
+    Watch(Box<crate::commands::WatchArgs>),
+    /// Publish platform events.
+    Publish(crate::commands::PublishArgs),
+    /// Deploy, retrieve, list and change what the org is made of.
+    #[command(subcommand)]
+    Metadata(MetadataCommand),
+    /// Send any request to the org.
+    Api(ApiArgs),
+    /// Show the org's limits and what is left of them.
+    Limits(crate::commands::LimitsArgs),
+    /// Tell what a job would cost, how long it takes, and by which API it is done best. Nothing is read or written but
+    /// what the plan needs to know.
+    #[command(subcommand)]
+    Plan(crate::commands::PlanCommand),
+    /// Copy objects into a database, once.
+    Pull(PullArgs),
+    /// Copy objects into a database and keep the copy current.
+    Sync(SyncArgs),
+    /// Prove that a copy equals the org, and repair what differs.
+    Verify(VerifyArgs),
+    /// Tell how far a copy is.
+    Status(StatusArgs),
+    /// Print a completion script for a shell.
+    Completions(crate::commands::completions::CompletionsArgs),
+    /// Write the manual pages.
+    Man(crate::commands::man::ManArgs),
 }
 
 /// Which org.

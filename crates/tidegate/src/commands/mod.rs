@@ -15,6 +15,7 @@ pub(crate) mod man;
 pub(crate) mod merge;
 mod metadata;
 pub(crate) mod orgs;
+mod plan;
 mod publish;
 mod query;
 mod record;
@@ -32,8 +33,9 @@ pub(crate) use limits::LimitsArgs;
 pub(crate) use lint::LintArgs;
 pub(crate) use load::LoadArgs;
 pub(crate) use metadata::args as metadata_args;
-pub(crate) use record::{CreateArgs, DeleteArgs, GetArgs, UpdateArgs, UpsertArgs};
+pub(crate) use plan::PlanCommand;
 pub(crate) use publish::PublishArgs;
+pub(crate) use record::{CreateArgs, DeleteArgs, GetArgs, UpdateArgs, UpsertArgs};
 pub(crate) use watch::WatchArgs;
 
 use std::process::ExitCode;
@@ -77,6 +79,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Load(args) => load::run(&config()?, *args).await,
         Command::Watch(args) => watch::run(&config()?, *args).await,
         Command::Publish(args) => publish::run(&config()?, args).await,
+        Command::Plan(command) => plan::run(&config()?, command).await,
     }
 }
 

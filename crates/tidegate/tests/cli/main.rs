@@ -67,6 +67,11 @@ mod transcripts {
     }
 
     #[test]
+    fn plans() {
+        check_alone("plan.txt");
+    }
+
+    #[test]
     fn destinations() {
         check("destinations.txt");
     }

@@ -10,7 +10,7 @@ pub(super) async fn ask(client: &Client, soql: &str) -> Result<Explanation, Fail
 }
 
 /// The plans as a table, the best first, what the optimiser notes, and what that means.
-pub(super) fn text(explanation: &Explanation) -> String {
+pub(crate) fn text(explanation: &Explanation) -> String {
     let mut rows = table(["Plan", "Leads with", "Fields", "Finds", "Of", "Cost"]);
     for (n, plan) in explanation.plans.iter().enumerate() {
         rows.add_row([

@@ -12,6 +12,8 @@ use tidegate_client::{Client, SoqlChecker};
 use tidegate_soql::check::{Api, KnownSchema, Options, Report, check};
 use tidegate_soql::{Finding, ParseError, RULES, Severity, Source, parse_sosl};
 
+pub(crate) use explain::text as plans_text;
+
 use super::writing;
 use crate::args::OrgArg;
 use crate::config::{Config, closest};
