@@ -9,10 +9,7 @@ use super::{
     result::{SaveResult, results},
     xml::{Element, Xml},
 };
-use crate::{
-    error::{ApiError, Error},
-    version::ApiVersion,
-};
+use crate::{error::Error, version::ApiVersion};
 
 /// The most records that a call may write, and ids that a delete, undelete or clearing may name.
 pub const RECORDS_PER_CALL: usize = 200;
@@ -417,15 +414,4 @@ impl Operation for Search {
     fn is_idempotent(&self) -> bool {
         true
     }
-}
-
-/// One error for a caller that wants all or nothing: the first record that was refused.
-pub fn first_failure(what: &str, results: &[SaveResult]) -> Option<Error> {
-    let failed = results.iter().find(|result| !result.success)?;
-    let errors = if failed.errors.is_empty() {
-        vec![ApiError { code: "UNKNOWN_EXCEPTION".into(), message: "no reason was given".into(), fields: vec![] }]
-    } else {
-        failed.errors.clone()
-    };
-    Some(Error::Api { what: what.into(), status: 200, errors, retry_after: None })
 }

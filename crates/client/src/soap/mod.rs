@@ -25,7 +25,7 @@ pub use action::{
 };
 pub use data::{
     Deleted, GetDeleted, GetUpdated, IDS_PER_RETRIEVE, Query, QueryMore, RECORDS_PER_CALL, Removal, Remove, Retrieve,
-    Save, Search, Updated, Window, Write, first_failure,
+    Save, Search, Updated, Window, Write,
 };
 pub use envelope::{Endpoint, SOAP_BYTES_MAX};
 pub use headers::{AssignmentRule, DuplicateRule, EmailTriggers, PackageVersion, SoapHeaders};
