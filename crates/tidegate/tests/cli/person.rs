@@ -70,13 +70,14 @@ pub(crate) fn browse(bench: &Bench, address: &str) -> String {
 pub(crate) fn waiting(bench: &Bench, line: &str) -> (Child, String, BufReader<std::process::ChildStderr>) {
     let mut child = bench.command(line).spawn().unwrap();
     let mut words = BufReader::new(child.stderr.take().unwrap());
-    loop {
+    let address = loop {
         let mut text = String::new();
         assert!(words.read_line(&mut text).unwrap() > 0, "{line} ended before it gave an address");
         if let Some(address) = text.strip_prefix("sign in here: ") {
-            return (child, address.trim().to_owned(), words);
+            break address.trim().to_owned();
         }
-    }
+    };
+    (child, address, words)
 }
 
 #[test]
