@@ -322,8 +322,8 @@ impl Client {
         self.upload_once(upload, file, length).await
     }
 
-    /// Makes a record with a file of this machine. A small one goes in one piece. A large one is streamed, and begun
-    /// anew where the session turns out to have ended; after a lost answer nothing is sent again.
+    /// Makes a record with a file of this machine. A small one goes in one piece. For a large one the session is tried
+    /// first, then it is streamed, and begun anew where the org says that the session has ended; after a lost answer nothing is sent again.
     ///
     /// # Errors
     /// As [`Client::upload`], and [`Error::Config`] where the file cannot be read.
@@ -336,6 +336,9 @@ impl Client {
             let bytes = tokio::fs::read(path).await.map_err(unreadable)?;
             return self.upload_bytes(upload, &bytes).await;
         }
+        // A server that refuses while the file is still on its way may hang up before its answer is read: a session that
+        // has ended is to be found out before.
+        self.send(&Resource::new("")).await?;
         let mut renewed = false;
         loop {
             let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
