@@ -30,10 +30,14 @@ impl ParseError {
             rule: "syntax",
             message: self.kind.to_string(),
             span: self.span,
-            suggestion: self.hint().or_else(|| fix.as_ref().map(|_| "write it so".to_owned())),
+            suggestion: self.hint().or_else(|| fix.as_ref().and_then(|fix| fix.edits.first()).map(in_words)),
             fix,
         }
     }
+}
+
+fn in_words(edit: &Edit) -> String {
+    if edit.text.is_empty() { "leave it out".to_owned() } else { format!("write {}", edit.text) }
 }
 
 fn is_of_character(error: &ParseError) -> bool {

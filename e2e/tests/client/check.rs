@@ -40,6 +40,11 @@ const KNOWN: &[(&str, &str)] = &[
         "a parent whose object the org does not show: whether it can be followed depends on more than a describe tells, \
          so that it is a warning",
     ),
+    (
+        "duplicate field selected",
+        "a relationship that is selected in two ways, by TYPEOF and by a path, or as parent and as children of one name: \
+         the documentation is silent",
+    ),
     ("does not support aggregate operator", "of a parent of several kinds: its type is not certain"),
     ("does not support function", "of a parent of several kinds: its type is not certain"),
     ("only for orgs with several currencies", "of a parent of several kinds: its type is not certain"),

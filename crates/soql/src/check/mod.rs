@@ -35,6 +35,7 @@ mod names;
 mod objects;
 mod query;
 mod schema;
+mod search;
 mod selectivity;
 mod threshold;
 
@@ -108,15 +109,23 @@ impl Report {
     }
 }
 
-/// Checks a query. A text that does not parse has one finding, of the rule `syntax`.
+/// Checks a query, or a search (`FIND …`). A text that does not parse has one finding, of the rule `syntax`.
 pub fn check(source: &str, schema: &dyn Schema, options: &Options) -> Report {
+    if search::is_search(source) {
+        return search::check_search(source, schema, options);
+    }
     let query = match parse(source) {
         Ok(query) => query,
         Err(error) => return Report { findings: vec![error.finding(source)], needs: Vec::new() },
     };
-    let mut checker = Checker { source, schema, options, findings: Vec::new(), needs: BTreeSet::new() };
+    let mut checker = Checker::new(source, schema, options);
     checker.findings = lint_query(source, &query);
     checker.statement(&query);
+    finished(checker)
+}
+
+/// The findings in the order of the text, each told once.
+fn finished(checker: Checker<'_>) -> Report {
     let mut findings = checker.findings;
     findings.sort_by(|a, b| {
         // Of two that say the same the one that knows what to write stays.
@@ -140,6 +149,10 @@ pub(crate) struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
+    fn new(source: &'a str, schema: &'a dyn Schema, options: &'a Options) -> Self {
+        Checker { source, schema, options, findings: Vec::new(), needs: BTreeSet::new() }
+    }
+
     fn statement(&mut self, query: &'a Query) {
         let is_known = self.main(query);
         if self.findings.iter().any(|finding| finding.rule == "unknown-object") {

@@ -46,7 +46,7 @@ impl<'a> Checker<'a> {
         matches!(at, At::Object(_))
     }
 
-    fn clauses(&mut self, scope: &Scope<'a>) {
+    pub(super) fn clauses(&mut self, scope: &Scope<'a>) {
         let query = scope.query;
         self.aliased_parents(scope);
         self.using(scope);

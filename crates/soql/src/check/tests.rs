@@ -496,3 +496,22 @@ fn versions_have_their_rules() {
     let report = check(source, &schema(), &Options { api: Api::Rest, version: Some(60) });
     assert!(!report.findings.iter().any(|finding| finding.rule == "version"));
 }
+
+#[test]
+fn searches_are_checked_too() {
+    let rules = |source: &str| -> Vec<&'static str> {
+        report(source, Api::Rest).findings.into_iter().map(|finding| finding.rule).collect()
+    };
+    for (source, expected) in [
+        ("FIND {acme} RETURNING Account(Id, Name WHERE Industry = 'Energy' ORDER BY Name LIMIT 5), Contact", &[][..]),
+        ("find {acme} RETURNING Acount(Id)", &["unknown-object"]),
+        (
+            "FIND {acme} RETURNING Account(Nmae WHERE Employees = 'x' ORDER BY Tags__c)",
+            &["unknown-field", "literal-type", "not-sortable"],
+        ),
+        ("FIND {acme", &["syntax"]),
+    ] {
+        assert_eq!(rules(source), expected, "{source}");
+    }
+    assert_eq!(rules(&format!("FIND {{{}}}", "acme ".repeat(900))), ["search-length"]);
+}

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use tidegate_client::{Client, SoqlChecker};
 use tidegate_soql::check::{Api, KnownSchema, Options, Report, check};
-use tidegate_soql::{Finding, ParseError, RULES, Severity, Source, parse_sosl};
+use tidegate_soql::{Finding, ParseError, RULES, Severity, Source};
 
 pub(crate) use explain::text as plans_text;
 
@@ -198,10 +198,9 @@ struct Lint {
 
 impl Lint {
     async fn check(&mut self, soql: &str) -> Result<Report, Failure> {
-        let mut report = match (&mut self.checker, is_search(soql)) {
-            (_, true) => search(soql),
-            (Some(checker), _) => checker.check(soql, &self.options).await?,
-            (None, _) => check(soql, &KnownSchema::new(), &self.options),
+        let mut report = match &mut self.checker {
+            Some(checker) => checker.check(soql, &self.options).await?,
+            None => check(soql, &KnownSchema::new(), &self.options),
         };
         report.findings.retain(|finding| !self.allow.iter().any(|rule| rule == finding.rule));
         Ok(report)
@@ -211,14 +210,6 @@ impl Lint {
 /// Whether a text is SOSL.
 fn is_search(text: &str) -> bool {
     text.trim_start().get(..4).is_some_and(|word| word.eq_ignore_ascii_case("FIND"))
-}
-
-fn search(text: &str) -> Report {
-    let findings = match parse_sosl(text) {
-        Ok(_) => Vec::new(),
-        Err(error) => vec![error.finding(text)],
-    };
-    Report { findings, needs: Vec::new() }
 }
 
 fn is_refusal(finding: &Finding) -> bool {
