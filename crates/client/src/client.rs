@@ -166,7 +166,7 @@ impl Client {
         Bulk::new(self.clone())
     }
 
-    /// Pub/Sub: channels, schemas and subscriptions.
+    /// Events: subscriptions by CometD and Pub/Sub, publishing, PushTopics.
     pub fn events(&self) -> Events {
         Events::new(self.clone())
     }
