@@ -186,7 +186,7 @@ impl Client {
         Bulk1::new(self.clone())
     }
 
-    /// Pub/Sub: channels, schemas and subscriptions.
+    /// Events: subscriptions by CometD and Pub/Sub, publishing, PushTopics.
     pub fn events(&self) -> Events {
         Events::new(self.clone())
     }

@@ -31,12 +31,14 @@ enum Reply {
     Refused(&'static str, Json),
 }
 
+type Heard = (String, Option<String>);
+
 #[derive(Clone, Default)]
 struct Server {
     /// For the connects, but the first of each session.
     script: Arc<Mutex<VecDeque<Reply>>>,
     /// Channels of the messages that came, with the cookie.
-    heard: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    heard: Arc<Mutex<Vec<Heard>>>,
     sessions: Arc<Mutex<u32>>,
     firsts: Arc<Mutex<Vec<String>>>,
 }

@@ -45,6 +45,23 @@ fn a_sync_for_ever_ends_well() {
 }
 
 #[test]
+fn a_watch_ends_well() {
+    let bench = Bench::new();
+    // Without a count, Ctrl-C is how it ends; with one, it ended too early.
+    for (count, expected) in [("", 0), (" --count 3", 130)] {
+        for transport in ["cometd", "pubsub"] {
+            let line = format!("exec tidegate watch Account --transport {transport} --position-file place{count}");
+            let mut child = bench.command(&line).spawn().unwrap();
+            let (_, rest) = read_until(&mut child, "listening to /data/AccountChangeEvent");
+            signal(&child, "INT");
+            let (code, text) = ended(child, rest);
+            assert_eq!((code, text.as_str()), (Some(expected), "stopping; once more to stop at once\n"), "{line}");
+            std::fs::remove_file(bench.path("place")).unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_pull_that_is_interrupted_says_so_and_goes_on() {
     let bench = Bench::new();
     // The org takes its time over this job, so that the signal comes in the middle.
