@@ -24,7 +24,8 @@ async fn same(org: &Client, soql: &str, bytes: usize) -> Vec<Record> {
     let whole = read(org, Query::new(soql).when_long(LongQuery::Refuse)).await;
     let before = org.requests_made();
     let cut = read(org, Query::new(soql).url_bytes_max(bytes).when_long(LongQuery::Split)).await;
-    assert!(org.requests_made() - before > 1, "not cut: {soql}");
+    // Enough rows may be there after the first part.
+    assert!(org.requests_made() - before > 1 || soql.contains("LIMIT"), "not cut: {soql}");
     let text = |records: &[Record]| records.iter().map(|r| serde_json::to_string(r).unwrap()).collect::<Vec<_>>();
     if soql.contains("ORDER BY") {
         assert_eq!(text(&cut), text(&whole), "cut at {bytes}: {soql}");
@@ -119,7 +120,7 @@ fn order(random: &mut StdRng) -> String {
         "Birthdate",
         "Account.AnnualRevenue",
         "LeadSource",
-        "HasOptedOutOfEmail",
+        "Account.IsDeleted",
         "AccountId",
         "Account.Industry",
     ];
@@ -199,8 +200,8 @@ async fn counts_and_groups_of_parts_are_those_of_the_whole() {
         ),
         ("LeadSource, COUNT(Id) n", " GROUP BY LeadSource ORDER BY COUNT(Id) DESC, LeadSource"),
         (
-            "Account.Name, HasOptedOutOfEmail, COUNT(Id), MAX(Birthdate)",
-            " GROUP BY Account.Name, HasOptedOutOfEmail ORDER BY Account.Name DESC NULLS LAST, HasOptedOutOfEmail LIMIT 20",
+            "Account.Name, IsDeleted, COUNT(Id), MAX(Birthdate)",
+            " GROUP BY Account.Name, IsDeleted ORDER BY Account.Name DESC NULLS LAST, IsDeleted LIMIT 20",
         ),
         (
             "CALENDAR_YEAR(Birthdate), COUNT(Birthdate)",
@@ -286,7 +287,7 @@ async fn all_fields_without_their_limit() {
 async fn a_row_that_changes_between_its_parts_is_read_again() {
     let world = world(100).await;
     let org = &world.org;
-    let soql = "SELECT Id, FirstName, Email, Phone, MobilePhone, Title, Department, Description, LastName FROM Contact WHERE LastName != 'gone' ORDER BY Id";
+    let soql = "SELECT Id, FirstName, Email, Phone, MobilePhone, Title, Department, Description, AssistantName, AssistantPhone, HomePhone, OtherPhone, Fax, Salutation, MailingCity, MailingState, MailingCountry, LastName FROM Contact WHERE LastName != 'gone' ORDER BY Id";
     let whole = read(org, soql).await;
     let (changed, gone) = (whole[3]["Id"].as_str().unwrap().to_owned(), whole[5]["Id"].as_str().unwrap().to_owned());
     for by_range in [true, false] {

@@ -42,6 +42,8 @@ enum Member {
 struct Entry {
     member: Member,
     kind: Kind,
+    /// A reference or a parent's field, whose nulls are first whatever is asked for.
+    nulls_stay_first: bool,
     /// As written, to be found from ORDER BY.
     written: String,
     alias: Option<String>,
@@ -88,7 +90,7 @@ pub(super) async fn rows(cut: &Cut<'_>, query: &ast::Query, total: &Total) -> Re
                 path: vec![],
                 kind: entry.kind.clone(),
                 descending: item.direction == Some(Direction::Desc),
-                nulls_last: item.nulls == Some(Nulls::Last),
+                nulls_last: item.nulls == Some(Nulls::Last) && !entry.nulls_stay_first,
             },
         ));
     }
@@ -145,9 +147,11 @@ async fn entry(
     };
     let written = written(query, &operand);
     let alias = alias.as_ref().map(|alias| alias.text.clone());
+    let mut nulls_stay_first = false;
     let made = match &operand {
         Operand::Field(path) => match resolver.field(query, path).await? {
             Ok(field) => {
+                nulls_stay_first = field.is_reference || relative(query, path).len() > 1;
                 let fold = matches!(field.kind, Kind::Text | Kind::Listed(_)) && !field.case_sensitive;
                 (Member::Key { fold }, field.kind)
             }
@@ -187,7 +191,7 @@ async fn entry(
             }
         }
     };
-    Ok(Ok(Entry { member: made.0, kind: made.1, written, alias }))
+    Ok(Ok(Entry { member: made.0, kind: made.1, nulls_stay_first, written, alias }))
 }
 
 fn argument(function: &Function) -> Option<&ast::FieldPath> {

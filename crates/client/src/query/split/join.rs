@@ -56,12 +56,7 @@ pub(super) fn count(cut: &Cut<'_>, query: &ast::Query, parts: Vec<ast::Query>, t
 }
 
 /// The rows of plain queries.
-pub(super) async fn rows(
-    cut: &Cut<'_>,
-    query: &ast::Query,
-    parts: Vec<ast::Query>,
-    total: &Total,
-) -> Result<Result<Rows, String>, Error> {
+pub(super) async fn rows(cut: &Cut<'_>, query: &ast::Query, total: &Total) -> Result<Result<Rows, String>, Error> {
     let offset = number(query.offset.as_ref());
     if offset.is_some_and(|offset| offset > OFFSET_MAX) {
         return Ok(Err(format!("OFFSET may be {OFFSET_MAX} at most")));
@@ -81,24 +76,14 @@ pub(super) async fn rows(
             Err(why) => return Ok(Err(why)),
         }
     };
-    let mut hidden = Hidden::default();
-    let mut parts = parts;
-    for part in &mut parts {
-        part.offset = None;
-        part.limit = wanted.map(|wanted| Count::Number(wanted, Span::default()));
-        hidden = Hidden::add(part);
-    }
-    if !hidden.paths.is_empty() {
-        // The keys that were added make each part longer.
-        let mut longer = Vec::new();
-        for part in &parts {
-            match cut.by_lists(part) {
-                Ok(cut) => longer.extend(cut),
-                Err(why) => return Ok(Err(why)),
-            }
-        }
-        parts = longer;
-    }
+    let mut part = query.clone();
+    part.offset = None;
+    part.limit = wanted.map(|wanted| Count::Number(wanted, Span::default()));
+    let hidden = Hidden::add(&mut part);
+    let parts = match cut.by_lists(&part) {
+        Ok(parts) => parts,
+        Err(why) => return Ok(Err(why)),
+    };
     let mut pieces: Vec<Query> = parts.iter().map(|part| cut.piece(part)).collect();
     let merged = if keys.is_empty() {
         below_each_other(cut, pieces, total, limit, skip)
@@ -108,7 +93,13 @@ pub(super) async fn rows(
         }
         merge(cut, pieces, keys, total.clone(), limit, skip)
     };
-    let merged = merged.skip(usize::try_from(skip).unwrap_or(usize::MAX));
+    // Rows are skipped, errors are not.
+    let mut to_skip = skip;
+    let merged = merged.try_filter(move |_| {
+        let is_wanted = to_skip == 0;
+        to_skip = to_skip.saturating_sub(1);
+        std::future::ready(is_wanted)
+    });
     let merged = match limit {
         Some(limit) => merged.take(usize::try_from(limit).unwrap_or(usize::MAX)).boxed(),
         None => merged.boxed(),

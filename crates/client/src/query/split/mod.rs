@@ -60,8 +60,5 @@ pub(super) async fn rows(
     if is_wide {
         return wide::rows(&cut, &parsed, total).await;
     }
-    match cut.by_lists(&parsed) {
-        Ok(parts) => join::rows(&cut, &parsed, parts, total).await,
-        Err(why) => Ok(Err(why)),
-    }
+    join::rows(&cut, &parsed, total).await
 }

@@ -205,9 +205,14 @@ pub(super) fn compare(keys: &[SortKey], a: &Record, b: &Record) -> Result<Orderi
 
 /// Compares two values in the direction of a key.
 pub(super) fn compare_at(key: &SortKey, a: Option<&Value>, b: Option<&Value>) -> Result<Ordering, Error> {
+    // Documented: a checkbox of a missing parent is false.
+    const FALSE: Value = Value::Bool(false);
+    let (a, b) = match key.kind {
+        Kind::Boolean => (a.or(Some(&FALSE)), b.or(Some(&FALSE))),
+        _ => (a, b),
+    };
     let nulls = if key.nulls_last { Ordering::Greater } else { Ordering::Less };
     match (a, b) {
-        // A checkbox without a parent is false.
         (None, None) => Ok(Ordering::Equal),
         (None, Some(_)) => Ok(nulls),
         (Some(_), None) => Ok(nulls.reverse()),
@@ -305,6 +310,7 @@ mod tests {
         ] {
             assert_eq!(sorted(&key, values), expected, "{key:?}");
         }
+        assert_eq!(compare_at(&key(Kind::Boolean, false, false), None, Some(&json!(false))).unwrap(), Ordering::Equal);
         let huge: Value = serde_json::from_str("[123456789012345678901.5, 123456789012345678901.4]").unwrap();
         assert_eq!(compare_values(&Kind::Number, &huge[0], &huge[1]).unwrap(), Ordering::Greater);
         assert!(compare_values(&Kind::Listed(vec![]), &json!("a"), &json!("b")).is_err());

@@ -106,11 +106,7 @@ pub(super) async fn rows(cut: &Cut<'_>, query: &ast::Query, total: &Total) -> Re
     let found = if cut.bytes(&lead) <= cut.max {
         pages::rows(cut.client.clone(), cut.piece(&lead).page_rows(2000), Some(lead_total))
     } else {
-        let parts = match lists::cut(&lead, &|piece| cut.bytes(piece), cut.max) {
-            Ok(parts) => parts,
-            Err(why) => return Ok(Err(why)),
-        };
-        match join::rows(cut, &lead, parts, total).await? {
+        match join::rows(cut, &lead, total).await? {
             Ok(rows) => rows,
             Err(why) => return Ok(Err(why)),
         }
@@ -235,24 +231,19 @@ impl Reader {
                 parts.insert(id.clone(), vec![None; self.sets.len()]);
                 stamps.remove(id);
             }
+            // What is not found any more is gone, or no longer what is asked for.
+            let found = self.probe(&again).await?;
+            again.retain(|id| {
+                let still = found.contains_key(id);
+                if !still {
+                    parts.remove(id);
+                }
+                still
+            });
+            stamps.extend(found);
             for at in 0..self.sets.len() {
-                let found = self.read(at, &again, false).await?;
-                if at == 0 {
-                    // What the first part does not find any more is gone, or no longer what is asked for.
-                    let still: Vec<String> = found.iter().map(id_of).collect::<Result<_, _>>()?;
-                    for id in again.iter().filter(|id| !still.contains(id)) {
-                        parts.remove(id);
-                    }
-                    again = still;
-                    for record in &found {
-                        stamps.insert(id_of(record)?, self.stamp_of(record));
-                    }
-                }
-                for record in found {
+                for record in self.read(at, &again, false).await? {
                     self.take(at, record, &mut parts, &stamps)?;
-                }
-                if again.is_empty() {
-                    break;
                 }
             }
             again.retain(|id| !is_whole(&parts, id));
@@ -284,10 +275,12 @@ impl Reader {
         record.get(stamp).and_then(Value::as_str).map(str::to_owned)
     }
 
-    /// One set of fields of these rows.
+    /// One set of fields of these rows: as the range of their ids, or by a list of them.
     async fn read(&self, at: usize, ids: &[String], as_range: bool) -> Result<Vec<Record>, Error> {
         let Some(part) = self.sets.get(at) else { return Ok(vec![]) };
-        let bytes = |query: &ast::Query| self.query.with_soql(query.to_string()).url_bytes(self.client.api_version());
+        if ids.is_empty() {
+            return Ok(vec![]);
+        }
         let full = with_set(&self.base, &self.base, part, self.stamp.as_deref());
         let mut queries = Vec::new();
         if let (true, Some(first), Some(last)) = (as_range, ids.first(), ids.last()) {
@@ -297,19 +290,40 @@ impl Reader {
             range.order_by = vec![by_id()];
             queries.push(range);
         }
-        if queries.first().is_none_or(|range| bytes(range) > self.max) {
-            let one = ids.first().map(|id| listed(&full, std::slice::from_ref(id)));
-            // With the condition where there is room, so that a row that has left the result does not come back.
-            let base = match one {
-                Some(one) if bytes(&one) + IDS.min(ids.len()) * ID_BYTES <= self.max => full,
-                _ => with_set(&self.bare, &self.bare, part, self.stamp.as_deref()),
-            };
-            queries = lists::cut(&listed(&base, ids), &bytes, self.max).map_err(|why| Error::QueryTooLong {
-                bytes: bytes(&base),
-                max: self.max,
-                why: Some(why),
-            })?;
+        if queries.first().is_none_or(|range| self.bytes(range) > self.max) {
+            // These rows were found by the condition just now; their stamps tell when it may not hold any more.
+            queries = self.by_ids(with_set(&self.bare, &self.bare, part, self.stamp.as_deref()), ids)?;
         }
+        self.fetch(queries).await
+    }
+
+    /// Which of these rows still are what is asked for, and of which state.
+    async fn probe(&self, ids: &[String]) -> Result<HashMap<String, Option<String>>, Error> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let none = Set { items: vec![], hides: vec![] };
+        let base = with_set(&self.base, &self.base, &none, self.stamp.as_deref());
+        // A condition that is as long as a URL may be leaves no room for an id; then only what is gone is found out.
+        let bare = with_set(&self.bare, &self.bare, &none, self.stamp.as_deref());
+        let queries = self.by_ids(base, ids).or_else(|_| self.by_ids(bare, ids))?;
+        self.fetch(queries).await?.iter().map(|record| Ok((id_of(record)?, self.stamp_of(record)))).collect()
+    }
+
+    fn by_ids(&self, base: ast::Query, ids: &[String]) -> Result<Vec<ast::Query>, Error> {
+        let bytes = |query: &ast::Query| self.bytes(query);
+        lists::cut(&listed(&base, ids), &bytes, self.max).map_err(|why| Error::QueryTooLong {
+            bytes: bytes(&base),
+            max: self.max,
+            why: Some(why),
+        })
+    }
+
+    fn bytes(&self, query: &ast::Query) -> usize {
+        self.query.with_soql(query.to_string()).url_bytes(self.client.api_version())
+    }
+
+    async fn fetch(&self, queries: Vec<ast::Query>) -> Result<Vec<Record>, Error> {
         let mut records = Vec::new();
         for query in queries {
             let query = self.query.with_soql(query.to_string()).page_rows(2000);

@@ -112,6 +112,13 @@ pub(super) async fn run(config: &Config, args: QueryArgs) -> Result<ExitCode, Fa
     Ok(ExitCode::SUCCESS)
 }
 
+/// The org's refusal, with advice.
+async fn refused(client: &Client, soql: &str, api: Api, error: tidegate_client::Error) -> Failure {
+    let is_unbounded = error.to_string().contains("FIELDS function must have a LIMIT");
+    let failure = advice::failure(client, soql, api, error).await;
+    if is_unbounded { failure.hint("--expand-fields writes the fields out, which has no such limit") } else { failure }
+}
+
 /// The results of a Bulk job would lie about for seven days, and one that is not done would go on.
 async fn leave(client: &Client, id: &str, is_done: bool) {
     let bulk = client.bulk();
@@ -200,7 +207,7 @@ impl Work<'_> {
         if matches!(self.parsed.select.as_slice(), [SelectItem::Count(_)]) {
             let count = match self.client.count(self.query.clone()).await {
                 Ok(count) => count,
-                Err(error) => return Err(advice::failure(self.client, self.query.soql(), Api::Rest, error).await),
+                Err(error) => return Err(refused(self.client, self.query.soql(), Api::Rest, error).await),
             };
             self.writer(out, None).await?.finish(Some(count)).or_else(stopped)?;
             return Ok(1);
@@ -227,7 +234,7 @@ impl Work<'_> {
         // A query that the org refuses is to say that, and not what a describe lacks.
         let mut next = match records.next().await.transpose() {
             Ok(first) => first,
-            Err(error) => return Err(advice::failure(self.client, self.query.soql(), Api::Rest, error).await),
+            Err(error) => return Err(refused(self.client, self.query.soql(), Api::Rest, error).await),
         };
         let mut writer = self.writer(out, None).await?;
         let known = total(&records);
@@ -246,7 +253,7 @@ impl Work<'_> {
             meter.row();
             next = match records.next().await.transpose() {
                 Ok(record) => record,
-                Err(error) => return Err(advice::failure(self.client, self.query.soql(), Api::Rest, error).await),
+                Err(error) => return Err(refused(self.client, self.query.soql(), Api::Rest, error).await),
             };
         }
         let rows = writer.rows;
@@ -265,7 +272,7 @@ impl Work<'_> {
         let operation = if all { QueryOperation::QueryAll } else { QueryOperation::Query };
         let created = match bulk.create_query_job(self.query.soql(), operation).await {
             Ok(created) => created,
-            Err(error) => return Err(advice::failure(self.client, self.query.soql(), Api::BulkQuery, error).await),
+            Err(error) => return Err(refused(self.client, self.query.soql(), Api::BulkQuery, error).await),
         };
         let _ = job.set(created.id.clone());
         meter.waiting("waiting for the org's query job");

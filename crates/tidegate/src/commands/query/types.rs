@@ -59,6 +59,11 @@ impl Type {
             Type::Int | Type::Long | Type::Decimal { .. } | Type::Double => {
                 text.parse::<serde_json::Number>().map_or_else(|_| text.into(), Value::Number)
             }
+            // As the REST API writes it.
+            Type::DateTime => match text.strip_suffix('Z') {
+                Some(time) => format!("{time}+0000").into(),
+                None => text.into(),
+            },
             _ => text.into(),
         }
     }
@@ -311,7 +316,7 @@ mod tests {
             (Type::Text, "", Value::Null),
             (Type::Boolean, "true", json!(true)),
             (Type::Int, "12", json!(12)),
-            (Type::DateTime, "2026-01-02T03:04:05.000Z", json!("2026-01-02T03:04:05.000Z")),
+            (Type::DateTime, "2026-01-02T03:04:05.000Z", json!("2026-01-02T03:04:05.000+0000")),
             (Type::Int, "many", json!("many")),
         ] {
             assert_eq!(ty.value(text), value);
