@@ -9,6 +9,7 @@ use tokio::{
 };
 use tonic::{Response, Status, Streaming};
 
+use crate::budget::Kind;
 use crate::error::Error;
 
 use super::{
@@ -286,6 +287,9 @@ impl Subscription {
         // Our own count: the service's does not know of demand that is still on its way to it.
         let came = u32::try_from(events.len()).unwrap_or(u32::MAX);
         self.pending = self.pending.saturating_sub(came);
+        if came > 0 {
+            self.events.client.budget().note(Kind::EventDeliveries, u64::from(came));
+        }
         Fetched { events, latest_replay_id: response.latest_replay_id, pending: self.pending }
     }
 
