@@ -1,6 +1,8 @@
 //! Several processes share one budget: real ones, some of them killed in the middle. The org's counter never passes the
 //! share, and what the dead had reserved comes back.
 
+#![allow(clippy::unwrap_used, reason = "a test ends there")]
+
 mod support;
 
 use std::{

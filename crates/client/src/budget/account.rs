@@ -75,6 +75,8 @@ pub(crate) struct Asked {
     pub(crate) n: u64,
     /// Under way or reserved by anybody.
     pub(crate) outstanding: u64,
+    /// Under way.
+    pub(crate) in_flight: u64,
     /// Where this work stops, 0 to 1.
     pub(crate) stop: f64,
     /// What nobody passes, 0 to 1.
@@ -133,7 +135,7 @@ impl Account {
         }
         let Some(allowed) = self.allowed(kind) else {
             // Until the first answer, one asks and the others wait for it.
-            let asking = kind == Kind::Requests && !self.silent && asked.outstanding > 0;
+            let asking = kind == Kind::Requests && !self.silent && asked.in_flight > 0;
             return if asking { Admission::Unknown } else { Admission::Go { pause_ms: 0 } };
         };
         let used = self.used(kind, now);

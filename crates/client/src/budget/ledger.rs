@@ -126,6 +126,7 @@ impl Ledger {
         Asked {
             n,
             outstanding: self.outstanding(kind),
+            in_flight: self.in_flight(kind),
             stop: rules.stop,
             ceiling: rules.ceiling,
             slow_down: rules.slow_down,

@@ -19,6 +19,7 @@ use super::{
     service::with_metadata,
 };
 use crate::{
+    budget::Kind,
     call::{Call, decode_json, with_json},
     error::Error,
     version::ApiVersion,
@@ -329,6 +330,9 @@ impl ManagedSubscription {
         }
         let came = u32::try_from(response.events.len()).unwrap_or(u32::MAX);
         self.pending = self.pending.saturating_sub(came);
+        if came > 0 {
+            self.events.client.budget().note(Kind::EventDeliveries, u64::from(came));
+        }
         if response.events.is_empty() && !response.latest_replay_id.is_empty() {
             self.news.push_back(ManagedDelivery::KeepAlive(Position::pubsub(response.latest_replay_id)));
         }

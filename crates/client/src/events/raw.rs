@@ -10,7 +10,7 @@ use tokio::{
 };
 use tonic::{Response, Status, Streaming};
 
-use crate::error::Error;
+use crate::{budget::Kind, error::Error};
 
 use super::{
     EventTransport, Replay, SubscriptionError, SubscriptionErrorKind,
@@ -288,6 +288,9 @@ impl RawSubscription {
         // Our own count: the service's does not know of demand that is still on its way to it.
         let came = u32::try_from(events.len()).unwrap_or(u32::MAX);
         self.pending = self.pending.saturating_sub(came);
+        if came > 0 {
+            self.events.client.budget().note(Kind::EventDeliveries, u64::from(came));
+        }
         Fetched { events, latest_replay_id: response.latest_replay_id, pending: self.pending }
     }
 

@@ -98,7 +98,9 @@ impl Engine {
         let Action::Retry(asked) = error.action() else {
             return Err(error);
         };
-        let tries_max = if self.patient { u32::MAX } else { tries_max };
+        // The org's limits, or our share of them, leave no room for hours perhaps: that is waited for, however often.
+        let soft_stop = matches!(&error.cause, Cause::Org(org) if matches!(**org, tidegate_client::Error::Budget(_)));
+        let tries_max = if self.patient || soft_stop { u32::MAX } else { tries_max };
         let Some(after) = backoff.wait(tries_max, asked) else {
             return Err(error);
         };

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::{
     auth::Session,
+    budget::Kind,
     client::Client,
     config::{Timeouts, checked_url},
     error::Error,
@@ -77,6 +78,13 @@ impl Door {
         match self {
             Door::Org(client) => client.inner.transport.retry(),
             Door::Foreign(foreign) => &foreign.retry,
+        }
+    }
+
+    /// Counts an event against the org's allowance of deliveries.
+    pub(super) fn note_delivery(&self) {
+        if let Door::Org(client) = self {
+            client.budget().note(Kind::EventDeliveries, 1);
         }
     }
 

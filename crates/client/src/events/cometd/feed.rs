@@ -141,6 +141,7 @@ impl Feed {
             if let Some(mut news) = self.news.pop_front() {
                 if let News::Event(event) = &mut news {
                     event.group_ends = self.ends_group(event);
+                    self.door.note_delivery();
                 }
                 return Ok(Some(news));
             }
