@@ -161,7 +161,7 @@ async fn a_cut_query_gives_what_the_whole_gives() {
     let mut fields: Vec<String> = describe.fields.iter().map(|field| field.name.clone()).collect();
     fields.extend(["Account.Name", "Account.Owner.Name", "Account.Id", "Owner.Email"].map(str::to_owned));
     let mut rows = 0;
-    for _ in 0..60 {
+    for _ in 0..12 {
         let condition = lists.condition(&mut random);
         let order = if random.random_bool(0.75) { order(&mut random) } else { String::new() };
         let bounds = bounds(&mut random);
@@ -177,12 +177,15 @@ async fn a_cut_query_gives_what_the_whole_gives() {
             .await
             .len();
         // Both.
-        rows +=
-            same(org, &format!("SELECT {} FROM Contact WHERE {condition}{order_wide}{bounds}", some.join(",")), bytes)
-                .await
-                .len();
+        rows += same(
+            org,
+            &format!("SELECT {} FROM Contact WHERE {condition}{order_wide}{bounds}", some.join(",")),
+            bytes + 300,
+        )
+        .await
+        .len();
     }
-    assert!(rows > 500, "{rows}");
+    assert!(rows > 100, "{rows}");
     world.emulator.stop().await.unwrap();
 }
 
