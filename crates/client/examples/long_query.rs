@@ -22,7 +22,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Here they come from a query and are repeated; elsewhere they come from a file or another database.
     let rows: Vec<Row> = org.query_as("SELECT Id FROM Contact").try_collect().await?;
-    let ids: Vec<String> = rows.into_iter().map(|row| row.id).cycle().take(2000).collect();
+    let ids: Vec<String> = rows.into_iter().map(|row| row.id).collect();
+    let ids: Vec<String> = ids.iter().cycle().take(2000).cloned().collect();
 
     let query = soql!("SELECT Id, CreatedDate FROM Contact WHERE Id IN :ids ORDER BY CreatedDate, Id", ids = &ids)?;
     let found: Vec<Result<Record, _>> = org.query(query).collect().await;

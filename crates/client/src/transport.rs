@@ -145,6 +145,7 @@ impl Transport {
     /// Notes what an answer's body tells of the API usage.
     pub(crate) fn note_usage(&self, usage: ApiUsage) {
         *self.usage.write() = Some(usage);
+        self.budget.hear(usage);
     }
 
     pub(crate) fn budget(&self) -> &Budget {

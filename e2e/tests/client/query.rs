@@ -145,7 +145,7 @@ fn bounds(random: &mut StdRng) -> String {
 
 fn seed() -> u64 {
     let seed = std::env::var("TIDEGATE_SEED").ok().map_or_else(|| rand::rng().random(), |seed| seed.parse().unwrap());
-    eprintln!("TIDEGATE_SEED={seed}");
+    println!("TIDEGATE_SEED={seed}");
     seed
 }
 

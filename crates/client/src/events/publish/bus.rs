@@ -149,7 +149,13 @@ impl Publisher {
                 outcomes.extend(request.events.iter().map(|_| PublishOutcome::NotSent { error: error.clone() }));
                 continue;
             }
-            match self.send(&request).await {
+            let budget = self.events.client.budget();
+            let room = budget.spend(Kind::EventPublishes, request.events.len() as u64, "publishing events").await;
+            let sent = match room {
+                Ok(()) => self.send(&request).await,
+                Err(error) => Err(Failed::Refused(error)),
+            };
+            match sent {
                 Ok(response) => outcomes.extend(told(&request, response)),
                 Err(Failed::Refused(error)) if outcomes.is_empty() => return Err(error),
                 Err(Failed::Refused(error)) => {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::super::Events;
 use super::{EVENTS_MAX, NewEvent, PublishOutcome};
 use crate::{
+    budget::Kind,
     call::{Call, decode_json, with_json},
     error::{ApiError, Error, LostHow},
     version::ApiVersion,
@@ -98,7 +99,12 @@ impl Events {
             if count == 0 {
                 return Ok(outcomes);
             }
-            match self.client.send(&call).await {
+            let room = self.client.budget().spend(Kind::EventPublishes, count as u64, "publishing events").await;
+            let sent = match room {
+                Ok(()) => self.client.send(&call).await,
+                Err(error) => Err(error),
+            };
+            match sent {
                 Ok(told) => outcomes.extend(told),
                 Err(error) => {
                     let lost = may_be_done(&error);

@@ -97,7 +97,7 @@ fn schema(columns: &[Column]) -> Result<TypePtr, ParquetError> {
             Type::Decimal { precision, scale } => {
                 let physical = match precision {
                     ..=9 => Physical::INT32,
-                    ..=18 => Physical::INT64,
+                    10..=18 => Physical::INT64,
                     _ => Physical::FIXED_LEN_BYTE_ARRAY,
                 };
                 (physical, Some(LogicalType::decimal(i32::from(scale), i32::from(precision))))
