@@ -143,6 +143,7 @@ fn bounds(random: &mut StdRng) -> String {
     }
 }
 
+#[allow(clippy::print_stdout, reason = "a failing test shows its seed")]
 fn seed() -> u64 {
     let seed = std::env::var("TIDEGATE_SEED").ok().map_or_else(|| rand::rng().random(), |seed| seed.parse().unwrap());
     println!("TIDEGATE_SEED={seed}");

@@ -12,6 +12,7 @@ use super::super::{
     service::with_metadata,
 };
 use super::{EVENTS_MAX, NewEvent, PublishOutcome, PublishStream};
+use crate::budget::Kind;
 use crate::error::Error;
 
 /// Bytes of events in a request; the service takes 3 MB well, and breaks off beyond 4.
