@@ -72,7 +72,7 @@ impl Values {
             Type::Boolean => Values::Boolean(vec![]),
             Type::Int | Type::Date => Values::Int32(vec![]),
             Type::Decimal { precision: ..=9, .. } => Values::Int32(vec![]),
-            Type::Long | Type::DateTime | Type::Time | Type::Decimal { precision: ..=18, .. } => Values::Int64(vec![]),
+            Type::Long | Type::DateTime | Type::Time | Type::Decimal { precision: 10..=18, .. } => Values::Int64(vec![]),
             Type::Decimal { .. } => Values::Wide(vec![]),
             Type::Double => Values::Double(vec![]),
             Type::Text | Type::Json => Values::Text { bytes: vec![], ends: vec![] },
@@ -97,7 +97,7 @@ fn schema(columns: &[Column]) -> Result<TypePtr, ParquetError> {
             Type::Decimal { precision, scale } => {
                 let physical = match precision {
                     ..=9 => Physical::INT32,
-                    ..=18 => Physical::INT64,
+                    10..=18 => Physical::INT64,
                     _ => Physical::FIXED_LEN_BYTE_ARRAY,
                 };
                 (physical, Some(LogicalType::decimal(i32::from(scale), i32::from(precision))))
