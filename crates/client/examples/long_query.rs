@@ -25,11 +25,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).cycle().take(2000).collect();
 
     let query = soql!("SELECT Id, CreatedDate FROM Contact WHERE Id IN :ids ORDER BY CreatedDate, Id", ids = &ids)?;
-    let found: Vec<Result<Record, _>> = org.query(query).collect().await;
-    println!(
-        "{} ids, {} rows in the order of their creation",
-        ids.len(),
-        found.into_iter().filter(Result::is_ok).count()
-    );
+    let found: Vec<Record> = org.query(query).try_collect().await?;
+    println!("{} ids, {} rows in the order of their creation", ids.len(), found.len());
     Ok(())
 }
