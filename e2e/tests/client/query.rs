@@ -143,6 +143,7 @@ fn bounds(random: &mut StdRng) -> String {
     }
 }
 
+#[allow(clippy::print_stderr, reason = "one command with this seed replays what failed")]
 fn seed() -> u64 {
     let seed = std::env::var("TIDEGATE_SEED").ok().map_or_else(|| rand::rng().random(), |seed| seed.parse().unwrap());
     eprintln!("TIDEGATE_SEED={seed}");
