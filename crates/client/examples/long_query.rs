@@ -6,7 +6,7 @@
 
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use serde::Deserialize;
 use tidegate_client::{Client, ClientConfig, Record, soql};
 
@@ -22,15 +22,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Here they come from a query and are repeated; elsewhere they come from a file or another database.
     let rows: Vec<Row> = org.query_as("SELECT Id FROM Contact").try_collect().await?;
-    let ids: Vec<String> = rows.into_iter().map(|row| row.id).collect();
-    let ids: Vec<String> = ids.iter().cycle().take(2000).cloned().collect();
+    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).cycle().take(2000).collect();
 
     let query = soql!("SELECT Id, CreatedDate FROM Contact WHERE Id IN :ids ORDER BY CreatedDate, Id", ids = &ids)?;
-    let found: Vec<Result<Record, _>> = org.query(query).collect().await;
-    println!(
-        "{} ids, {} rows in the order of their creation",
-        ids.len(),
-        found.into_iter().filter(Result::is_ok).count()
-    );
+    let found: Vec<Record> = org.query(query).try_collect().await?;
+    println!("{} ids, {} rows in the order of their creation", ids.len(), found.len());
     Ok(())
 }

@@ -61,7 +61,8 @@ impl Meter {
     pub(crate) fn row(&mut self) {
         self.rows += 1;
         if self.rows == 1 {
-            self.first_row = Some(Instant::now());
+            let now = Instant::now();
+            (self.first_row, self.last_line) = (Some(now), now);
         }
         if self.rows.is_multiple_of(ROWS_PER_LOOK) {
             self.look();

@@ -299,14 +299,18 @@ async fn a_row_that_changes_between_its_parts_is_read_again() {
         world
             .control(
                 "faults",
-                json!({"match": {"path": "/services/data/*/query*", "nth": 2}, "action": {"delay_ms": 1500}}),
+                json!({"match": {"path": "/services/data/*/query*", "nth": 2}, "action": {"delay_ms": 5000}}),
             )
             .await;
+        let before = org.requests_made();
         let reading = tokio::spawn({
             let (org, soql) = (org.clone(), soql.clone());
             async move { read(&org, Query::new(soql).url_bytes_max(185).when_long(LongQuery::Split)).await }
         });
-        tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+        // The describe, the query that finds the rows, and the one for further fields, which the org lets wait.
+        while org.requests_made() - before < 3 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
         let mark = format!("mark {by_range}");
         let update = |id: &str, fields| Update { object: "Contact".into(), id: id.to_owned(), fields };
         org.send(&update(&changed, json!({"FirstName": mark, "LastName": mark, "Title": mark}))).await.unwrap();

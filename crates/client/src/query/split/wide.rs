@@ -4,8 +4,10 @@
 //! What no stamp tells is not seen: a formula or a parent's field that changes between two parts.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tidegate_soql::ast::{self, Condition, Direction, Literal, Operator, Right, SelectItem};
 
@@ -30,7 +32,12 @@ const IDS: usize = 200;
 /// An id in a list, in bytes of a URL.
 const ID_BYTES: usize = 26;
 /// How often a row that changes while it is read is read again.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 8;
+/// Between two of these.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Stamps and the org's clock are told in whole seconds: a row that was changed this long ago will not be changed once
+/// more under the same stamp.
+const SETTLED: SignedDuration = SignedDuration::from_secs(2);
 
 /// A part of the SELECT list.
 #[derive(Clone, Debug)]
@@ -53,6 +60,8 @@ struct Reader {
     /// Whether the first set comes with the rows.
     leads: bool,
     stamp: Option<String>,
+    /// The org's time before the first row was read.
+    since: Option<Timestamp>,
     /// Rows come in the order of their ids, so that a batch is a range of them.
     in_id_order: bool,
 }
@@ -123,6 +132,7 @@ pub(super) async fn rows(cut: &Cut<'_>, query: &ast::Query, total: &Total) -> Re
         sets,
         leads,
         stamp,
+        since: cut.client.server_time(),
         in_id_order,
     };
     let rows = stream::try_unfold((found, reader), move |(mut found, reader)| async move {
@@ -219,13 +229,22 @@ impl Reader {
                 self.take(at, record, &mut parts, &stamps)?;
             }
         }
-        let mut again: Vec<String> = ids.iter().filter(|id| !is_whole(&parts, id)).cloned().collect();
+        let is_settled = |id: &str, stamps: &HashMap<String, Option<String>>, read: Option<Timestamp>| {
+            let changed = stamps.get(id).and_then(Option::as_ref).and_then(|stamp| stamp.parse::<Timestamp>().ok());
+            changed.zip(read).is_none_or(|(changed, read)| read.duration_since(changed) >= SETTLED)
+        };
+        let mut again: Vec<String> =
+            ids.iter().filter(|id| !is_whole(&parts, id) || !is_settled(id, &stamps, self.since)).cloned().collect();
         let mut rounds = 0;
         while !again.is_empty() {
             if rounds == ROUNDS {
                 return Err(Error::Unsettled { what: self.query.what_is_done(), rows: again.len() });
             }
+            if rounds > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
             rounds += 1;
+            let read = self.client.server_time();
             tracing::debug!(rows = again.len(), "rows changed between the parts of a query; they are read again");
             for id in &again {
                 parts.insert(id.clone(), vec![None; self.sets.len()]);
@@ -246,7 +265,7 @@ impl Reader {
                     self.take(at, record, &mut parts, &stamps)?;
                 }
             }
-            again.retain(|id| !is_whole(&parts, id));
+            again.retain(|id| !is_whole(&parts, id) || !is_settled(id, &stamps, read));
         }
         ids.iter().filter_map(|id| parts.remove(id)).map(|sets| self.join(sets)).collect()
     }

@@ -72,7 +72,9 @@ impl Values {
             Type::Boolean => Values::Boolean(vec![]),
             Type::Int | Type::Date => Values::Int32(vec![]),
             Type::Decimal { precision: ..=9, .. } => Values::Int32(vec![]),
-            Type::Long | Type::DateTime | Type::Time | Type::Decimal { precision: ..=18, .. } => Values::Int64(vec![]),
+            Type::Long | Type::DateTime | Type::Time | Type::Decimal { precision: 10..=18, .. } => {
+                Values::Int64(vec![])
+            }
             Type::Decimal { .. } => Values::Wide(vec![]),
             Type::Double => Values::Double(vec![]),
             Type::Text | Type::Json => Values::Text { bytes: vec![], ends: vec![] },

@@ -26,6 +26,9 @@ pub(super) enum Type {
 
 /// The most digits of a decimal number in files that others read.
 const DIGITS_MAX: u32 = 38;
+/// Digits that a decimal has at least: values larger than their field's describe allows exist, and up to 18 digits take
+/// the same room. The digits after the point are those of the describe.
+const DIGITS_MIN: u32 = 18;
 
 impl Type {
     fn of(field: &DescribeField) -> Type {
@@ -36,7 +39,7 @@ impl Type {
             "double" | "currency" | "percent"
                 if (1..=DIGITS_MAX).contains(&field.precision) && field.scale <= field.precision =>
             {
-                Type::Decimal { precision: field.precision as u8, scale: field.scale as u8 }
+                Type::Decimal { precision: field.precision.max(DIGITS_MIN) as u8, scale: field.scale as u8 }
             }
             "double" | "currency" | "percent" => Type::Double,
             "date" => Type::Date,
