@@ -58,9 +58,9 @@ fn each_does_what_the_page_says() {
     bench.ok(&script(4, "", ""));
     assert_eq!(count(&bench, "Contact WHERE LastName = 'Ng' AND Phone = '+1 555 0100' AND Email = null"), 1);
 
-    let records: String = (0..1000).map(|n| format!("R-{n},{}\n", if n == 7 { "#N/A" } else { "Name" })).collect();
-    let rows = failed(&bench, 5, &format!("Ext_Id__c,LastName\n{records}"), "records");
-    assert!(rows.contains("\n9,,REQUIRED_FIELD_MISSING:"), "{rows}");
+    let records: String = (0..1000).map(|n| format!("R-{n},Name,{}\n", if n == 7 { "none" } else { "" })).collect();
+    let rows = failed(&bench, 5, &format!("Ext_Id__c,LastName,Email\n{records}"), "records");
+    assert!(rows.contains("\n9,,INVALID_EMAIL_ADDRESS:"), "{rows}");
     assert_eq!(count(&bench, "Contact WHERE Ext_Id__c LIKE 'R-%'"), 999);
 
     std::fs::write(bench.path("body.json"), block(6, "json")).unwrap();
