@@ -54,7 +54,10 @@ fn its_commands_work_and_print_what_it_shows() {
         // Smaller, and without waiting for somebody who presses Ctrl-C.
         let line = command
             .replace("cargo run --release -- demo", "tidegate demo --once --rows 200")
-            .replace("cargo run --release --", "tidegate");
+            .replace("cargo run --release --", "tidegate")
+            .replace("tidegate watch", "tidegate watch --for 300ms")
+            // The org of the tests, which the environment names.
+            .replace(" --url acme--uat", "");
         let output = bench.run(&line);
         let printed = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{line}\n{printed}");
@@ -85,5 +88,5 @@ fn its_configuration_is_understood() {
     // The key file is missing, and that is all that is wrong.
     let output = bench.run("unset TIDEGATE_LOGIN_URL; tidegate limits");
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.starts_with("error: cannot read prod.key.pem\n"), "{said}");
+    assert!(said.starts_with("error: cannot read prod.key.pem"), "{said}");
 }
