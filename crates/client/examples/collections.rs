@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! record 7 was refused: REQUIRED_FIELD_MISSING
-//! 499 of 500 were made, with 3 calls
+//! 499 of 500 were made, with ... calls
 //! ```
 
 #![allow(clippy::print_stdout, reason = "an example prints")]

@@ -47,6 +47,7 @@ mod limits;
 pub mod metadata;
 pub mod plan;
 mod query;
+mod refusal;
 pub mod rest;
 mod retry;
 pub mod soap;

@@ -66,8 +66,9 @@ pub(crate) enum Command {
     Api(ApiArgs),
     /// Show the org's limits and what is left of them.
     Limits(crate::commands::LimitsArgs),
-    /// Tell what a job would cost, how long it takes, and by which API it is done best. Nothing is read or written but
-    /// what the plan needs to know.
+    /// Tell what a job would cost, how long it takes, and by which API it is done best.
+    ///
+    /// Nothing is read or written but what the plan needs to know.
     #[command(subcommand)]
     Plan(crate::commands::PlanCommand),
     /// Copy objects into a database, once.

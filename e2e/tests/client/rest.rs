@@ -117,7 +117,8 @@ async fn collections() {
         .map(|n| if n % 100 == 7 { json!({}) } else { json!({"Name": format!("N{n}"), "Ext_Id__c": format!("K{n}")}) });
     let before = org.requests_made();
     let made: Vec<_> = org.collections().create("Account", names).collect().await;
-    assert_eq!(org.requests_made() - before, 6);
+    // And one that asks what kind of org it is, before many go at a time.
+    assert!((6..=7).contains(&(org.requests_made() - before)));
     assert_eq!(made.len(), 1001);
     for (n, outcome) in made.iter().enumerate() {
         assert_eq!(outcome.place, n as u64);

@@ -258,9 +258,12 @@ async fn sessions_end_and_answers_are_lost() {
     // Refusals come as faults, and are told by their codes.
     let limit = json!({"match": {"path": "/services/Soap"}, "action": {"refuse": "daily_limit"}});
     world.control("faults", limit).await;
-    let error = soap.server_timestamp().await.unwrap_err();
+    // By a client of its own: it asks for nothing more until there may be room again.
+    let other = Client::connect(world.config.clone()).await.unwrap();
+    let error = other.soap().server_timestamp().await.unwrap_err();
     assert!(error.has_code("REQUEST_LIMIT_EXCEEDED") && !error.is_retryable(), "{error:?}");
     assert!(error.hint().unwrap().contains("24 hours"));
+    assert!(matches!(other.soap().server_timestamp().await, Err(Error::Budget(stop)) if stop.by_org));
     let busy = json!({"match": {"path": "/services/Soap"}, "action": {"refuse": "server_unavailable"}});
     world.control("faults", busy).await;
     soap.server_timestamp().await.unwrap();

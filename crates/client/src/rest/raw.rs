@@ -17,7 +17,8 @@ use crate::{
     call::{Call, build, decode_json},
     client::Client,
     error::Error,
-    transport::{OpenFailure, read_errors},
+    refusal::read_errors,
+    transport::OpenFailure,
     version::ApiVersion,
 };
 

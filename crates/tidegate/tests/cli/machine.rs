@@ -53,18 +53,21 @@ fn queries_describes_and_limits() {
     let objects = bench.json("tidegate describe --json");
     assert!(objects.as_array().unwrap().iter().any(|object| object["name"] == "Account"));
     let limits = bench.json("tidegate limits --json");
-    assert!(limits["DailyApiRequests"]["remaining"].as_i64() <= limits["DailyApiRequests"]["max"].as_i64());
+    let daily = &limits["limits"]["DailyApiRequests"];
+    assert!(daily["remaining"].as_i64().unwrap() <= daily["max"].as_i64().unwrap(), "{limits}");
     assert!(bench.ok("tidegate limits").contains("DailyApiRequests"));
 }
 
 #[test]
 fn lint() {
     let bench = Bench::new();
-    assert_eq!(bench.json("tidegate lint \"SELECT Id FROM Account WHERE Name = 'x'\" --json"), json!([]));
+    let clean = bench.json("tidegate lint \"SELECT Id FROM Account WHERE Name = 'x'\" --json");
+    assert_eq!((&clean[0]["number"], &clean[0]["findings"]), (&json!(1), &json!([])));
     let output = bench.run("echo 'SELECT FROM Account' | tidegate lint - --json");
     assert_eq!(output.status.code(), Some(1));
     let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&findings[0]["severity"], &findings[0]["row"]), (&json!("error"), &json!(1)));
+    let finding = &findings[0]["findings"][0];
+    assert_eq!((&finding["severity"], &finding["row"]), (&json!("error"), &json!(1)), "{findings}");
 }
 
 #[test]

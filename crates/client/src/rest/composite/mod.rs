@@ -21,7 +21,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::{call::Call, error::Error, transport::read_errors, version::ApiVersion};
+use crate::{call::Call, error::Error, refusal::read_errors, version::ApiVersion};
 
 /// Halts that follow another failure. Source: REST API Developer Guide, "Composite" and "Batch".
 const HALTED: [&str; 3] = ["PROCESSING_HALTED", "BATCH_PROCESSING_HALTED", "ALL_OR_NONE_OPERATION_ROLLED_BACK"];

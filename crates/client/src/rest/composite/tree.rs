@@ -11,8 +11,8 @@ use crate::{
     call::{Call, decode_json, segment, with_json},
     error::{ApiError, Error, Rejection},
     query::Record,
+    refusal::read_errors,
     rest::record::as_record,
-    transport::read_errors,
     version::ApiVersion,
 };
 
