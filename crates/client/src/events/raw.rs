@@ -34,7 +34,7 @@ pub struct RawEvent {
     pub schema_id: String,
     /// A bare Avro datum.
     pub payload: Vec<u8>,
-    /// Opaque. Store it with the event's effects; give it back by [`Position::pubsub`].
+    /// Opaque. Store it with the event's effects; give it back by [`super::Position::pubsub`].
     pub replay_id: Vec<u8>,
 }
 
