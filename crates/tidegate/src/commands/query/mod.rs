@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use futures::{Stream, StreamExt};
-use tidegate_client::bulk::{Locator, QueryOperation, Wait};
+use tidegate_client::bulk::{QueryOperation, Wait};
 use tidegate_client::{Client, Flatten, Query, Record};
 use tidegate_soql::ast::{self, SelectItem};
 use tidegate_soql::check::Api;
@@ -276,31 +276,26 @@ impl Work<'_> {
         };
         let _ = job.set(created.id.clone());
         meter.waiting("waiting for the org's query job");
-        let done = bulk.wait(&created.id, Wait::default()).await?;
-        meter.total(done.number_records_processed);
-        let mut page = bulk.download(&done, &Locator::first(), None).await?;
+        // A page that is cut on the way is asked for again.
+        let mut results = bulk.resume(&created.id, Wait::default()).await?;
+        meter.total(results.job().number_records_processed);
+        let header = results.columns().to_vec();
         let mut pen = if self.format == Format::Csv {
-            if let Err(error) = csv_line(out, page.columns()) {
+            if let Err(error) = csv_line(out, &header) {
                 return ignore_closed(error).map(|()| 0).map_err(writing);
             }
             Pen::Csv(out, 0)
         } else {
-            let columns = self.columns(page.columns()).await?;
+            let columns = self.columns(&header).await?;
             let writer = self.writer(out, Some(columns.clone())).await?;
             Pen::Records(Box::new(writer), columns)
         };
-        loop {
-            while let Some(part) = page.next_rows().await? {
-                for row in part.iter() {
-                    if let Err(broken) = pen.row(row.iter()) {
-                        return stopped(broken).map(|()| pen.rows());
-                    }
-                    meter.row();
+        while let Some(part) = results.next_rows().await? {
+            for row in part.iter() {
+                if let Err(broken) = pen.row(row.iter()) {
+                    return stopped(broken).map(|()| pen.rows());
                 }
-            }
-            match page.next_page().cloned() {
-                Some(next) => page = bulk.download(&done, &next, None).await?,
-                None => break,
+                meter.row();
             }
         }
         let rows = pen.rows();
