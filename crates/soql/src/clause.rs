@@ -68,9 +68,18 @@ pub(crate) fn removal(source: &str, piece: Span, is_safe: bool) -> Fix {
     Fix::one(Span { start: before.trim_end().len(), end: piece.end }, "", is_safe)
 }
 
-/// Takes an item out of a list, with one comma.
+/// What may stand behind a list.
+const ENDS_OF_LISTS: [&str; 8] = ["FROM", "HAVING", "ORDER", "LIMIT", "OFFSET", "FOR", "UPDATE", "ALL"];
+
+/// Takes an item out of a list, with one comma. `None` where more belongs to it than its span tells, such as an alias.
 pub(crate) fn item_removal(source: &str, item: Span, is_safe: bool) -> Option<Fix> {
     let before = source.get(..item.start)?.trim_end();
+    let after = source.get(item.end..)?.trim_start();
+    let word: String = after.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let is_whole = word.is_empty() || ENDS_OF_LISTS.iter().any(|end| word.eq_ignore_ascii_case(end));
+    if !is_whole {
+        return None;
+    }
     if let Some(rest) = before.strip_suffix(',') {
         return Some(Fix::one(Span { start: rest.len(), end: item.end }, "", is_safe));
     }

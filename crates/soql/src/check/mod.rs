@@ -98,11 +98,17 @@ impl Report {
     /// The query with all safe fixes, as far as they do not overlap; `None` where there is none. Another check may find
     /// more.
     pub fn fixed(&self, source: &str) -> Option<String> {
+        let is_readable = parse(source).is_ok();
         let mut edits: Vec<crate::Edit> = Vec::new();
         let overlaps = |a: Span, b: Span| a.start < b.end && b.start < a.end || a.start == b.start;
         for fix in self.findings.iter().filter_map(|finding| finding.fix.as_ref()).filter(|fix| fix.is_safe) {
-            if fix.edits.iter().all(|new| edits.iter().all(|old| !overlaps(new.span, old.span))) {
-                edits.extend(fix.edits.iter().cloned());
+            if fix.edits.iter().any(|new| edits.iter().any(|old| overlaps(new.span, old.span))) {
+                continue;
+            }
+            let together = Fix { edits: edits.iter().chain(&fix.edits).cloned().collect(), is_safe: true };
+            // Fixes that are right one by one may not be so together.
+            if !is_readable || together.apply(source).is_some_and(|text| parse(&text).is_ok()) {
+                edits = together.edits;
             }
         }
         if edits.is_empty() { None } else { Fix { edits, is_safe: true }.apply(source) }
@@ -121,7 +127,12 @@ pub fn check(source: &str, schema: &dyn Schema, options: &Options) -> Report {
     let mut checker = Checker::new(source, schema, options);
     checker.findings = lint_query(source, &query);
     checker.statement(&query);
-    finished(checker)
+    let mut report = finished(checker);
+    for finding in &mut report.findings {
+        // No advice is better than a query that cannot be read.
+        finding.fix = finding.fix.take().filter(|fix| fix.apply(source).is_some_and(|text| parse(&text).is_ok()));
+    }
+    report
 }
 
 /// The findings in the order of the text, each told once.
